@@ -1,0 +1,3 @@
+//! Arguments, logging, run, exit code.
+
+fn main() {}

@@ -1,0 +1,206 @@
+//! When a token request may be made again after one failed, or after its token was refused.
+
+use std::time::Duration;
+
+use super::fault::Cause;
+use super::secret::Fingerprint;
+use super::time::Moment;
+
+/// Longest random part while a live token is held.
+const CAP_WITH_TOKEN: Duration = Duration::from_secs(5 * 60);
+/// Longest random part while none is held: cycles are failing, so recovery must be noticed sooner.
+const CAP_WITHOUT_TOKEN: Duration = Duration::from_secs(2 * 60);
+/// A server may ask for more with `Retry-After`, but not for more than this.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
+/// After so many different secrets in one back-off a further one no longer ends it.
+const SECRETS_REMEMBERED: usize = 16;
+
+/// Token requests are held back until a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackOff {
+    /// Consecutive attempts that led here, at least one.
+    attempts: u32,
+    /// No token request before this.
+    until: Moment,
+    /// What failed; a cycle that has no token meanwhile fails for it.
+    cause: Cause,
+    /// Secrets that were sent since the last good answer: each ends a back-off at most once.
+    secrets_tried: Vec<Fingerprint>,
+}
+
+/// What the length of a back-off depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// When the attempt that failed was made.
+    pub attempted: Moment,
+    /// Time between two cycles.
+    pub interval: Duration,
+    /// When the live token expires; `None` while none is held.
+    pub live_until: Option<Moment>,
+    /// What the server asked for.
+    pub retry_after: Option<Duration>,
+    /// In `[0, 1)`; spreads clients that failed together.
+    pub random: f64,
+}
+
+impl BackOff {
+    /// The back-off after one more failed attempt.
+    #[must_use]
+    pub fn after_failure(
+        previous: Option<Self>,
+        cause: Cause,
+        secret: Option<Fingerprint>,
+        seen: &Circumstances,
+    ) -> Self {
+        let (failed_before, mut secrets_tried) =
+            previous.map_or((0, Vec::new()), |back_off| (back_off.attempts, back_off.secrets_tried));
+        if let Some(secret) = secret
+            && !secrets_tried.contains(&secret)
+            && secrets_tried.len() < SECRETS_REMEMBERED
+        {
+            secrets_tried.push(secret);
+        }
+        Self {
+            attempts: failed_before.saturating_add(1),
+            until: earliest_retry(failed_before, seen),
+            cause,
+            secrets_tried,
+        }
+    }
+
+    /// Whether token requests are still held back.
+    #[must_use]
+    pub fn holds(&self, now: Moment) -> bool {
+        now < self.until
+    }
+
+    /// When it ends.
+    #[must_use]
+    pub const fn until(&self) -> Moment {
+        self.until
+    }
+
+    /// What failed.
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// Whether the secret that is there now has not been tried yet, so that waiting has no sense.
+    #[must_use]
+    pub fn is_ended_by(&self, secret: Fingerprint) -> bool {
+        !self.secrets_tried.contains(&secret) && self.secrets_tried.len() < SECRETS_REMEMBERED
+    }
+}
+
+/// Interval + random up to min(cap, interval · 2ⁿ), early enough for one attempt before a live token expires, and
+/// not before `Retry-After`.
+fn earliest_retry(failed_before: u32, seen: &Circumstances) -> Moment {
+    let doubled = seen.interval.saturating_mul(2_u32.saturating_pow(failed_before));
+    let retry = |cap: Duration| {
+        let spread = doubled.min(cap).mul_f64(seen.random.clamp(0.0, 1.0));
+        seen.attempted.plus(seen.interval.saturating_add(spread))
+    };
+    let mut earliest = retry(CAP_WITHOUT_TOKEN);
+    if let Some(expiry) = seen.live_until {
+        // A cycle starts somewhere in the last interval before expiry, and that one must be free to ask.
+        let last_chance = expiry.minus(seen.interval);
+        if seen.attempted < last_chance {
+            earliest = retry(CAP_WITH_TOKEN).min(last_chance);
+        }
+    }
+    match seen.retry_after {
+        Some(asked) => earliest.max(seen.attempted.plus(asked.min(LONGEST_RETRY_AFTER))),
+        None => earliest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fault::{Reason, Request};
+    use super::*;
+
+    const CAUSE: Cause = Cause { request: Request::Token, reason: Reason::ServerError };
+
+    fn seconds(count: u64) -> Moment {
+        Moment::since_boot(Duration::from_secs(count))
+    }
+
+    fn circumstances(random: f64) -> Circumstances {
+        Circumstances {
+            attempted: seconds(1000),
+            interval: Duration::from_secs(30),
+            live_until: None,
+            retry_after: None,
+            random,
+        }
+    }
+
+    fn nth(count: u32, seen: &Circumstances) -> u64 {
+        let mut back_off = None;
+        for _ in 0..count {
+            back_off = Some(BackOff::after_failure(back_off, CAUSE, None, seen));
+        }
+        seen.attempted.until(back_off.expect("at least one failure").until()).as_secs()
+    }
+
+    #[test]
+    fn back_off_doubles_up_to_two_minutes_without_a_token() {
+        let longest: Vec<_> = (1..=5).map(|count| nth(count, &circumstances(1.0))).collect();
+        assert_eq!(longest, [60, 90, 150, 150, 150]);
+        assert_eq!(nth(5, &circumstances(0.0)), 30);
+    }
+
+    #[test]
+    fn back_off_reaches_five_minutes_while_a_token_lives() {
+        let seen = Circumstances { live_until: Some(seconds(100_000)), ..circumstances(1.0) };
+        assert_eq!(nth(10, &seen), 330);
+    }
+
+    #[test]
+    fn one_attempt_is_left_before_a_live_token_expires() {
+        let seen = Circumstances { live_until: Some(seconds(1100)), ..circumstances(1.0) };
+        assert_eq!(nth(10, &seen), 70);
+    }
+
+    #[test]
+    fn a_token_that_dies_before_the_next_cycle_counts_as_none() {
+        let seen = Circumstances { live_until: Some(seconds(1020)), ..circumstances(1.0) };
+        assert_eq!(nth(10, &seen), 150);
+    }
+
+    #[test]
+    fn retry_after_is_a_floor_of_at_most_fifteen_minutes() {
+        let asked = |count| Circumstances { retry_after: Some(Duration::from_secs(count)), ..circumstances(0.5) };
+        assert_eq!(nth(1, &asked(400)), 400);
+        assert_eq!(nth(1, &asked(1)), 45);
+        assert_eq!(nth(1, &asked(86_400)), 900);
+    }
+
+    #[test]
+    fn many_failures_do_not_overflow() {
+        assert_eq!(nth(100, &circumstances(1.0)), 150);
+    }
+
+    #[test]
+    fn each_secret_ends_a_back_off_once() {
+        let seen = circumstances(0.5);
+        let (first, second) = (Fingerprint(1), Fingerprint(2));
+        let back_off = BackOff::after_failure(None, CAUSE, Some(first), &seen);
+        assert!(!back_off.is_ended_by(first));
+        assert!(back_off.is_ended_by(second));
+        let back_off = BackOff::after_failure(Some(back_off), CAUSE, Some(second), &seen);
+        assert!(!back_off.is_ended_by(first));
+        assert!(!back_off.is_ended_by(second));
+    }
+
+    #[test]
+    fn a_secret_that_never_stops_changing_is_not_followed_for_ever() {
+        let seen = circumstances(0.5);
+        let mut back_off = None;
+        for content in 0..20 {
+            back_off = Some(BackOff::after_failure(back_off, CAUSE, Some(Fingerprint(content)), &seen));
+        }
+        assert!(!back_off.expect("a back-off").is_ended_by(Fingerprint(99)));
+    }
+}

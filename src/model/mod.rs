@@ -1,0 +1,12 @@
+//! Pure decisions and data: no clock, no socket, no file, nothing that awaits. Everything is handed `now`.
+
+pub mod back_off;
+pub mod fault;
+pub mod lifetime;
+pub mod report;
+pub mod response;
+pub mod schedule;
+pub mod secret;
+pub mod target;
+pub mod time;
+pub mod token;

@@ -1,0 +1,89 @@
+//! What one cycle found. Metrics, log lines, `check` and the status page are all readings of this.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::fault::{Cause, Failure, Request};
+use super::time::Stamp;
+use super::token::{TokenView, Trigger};
+
+/// One cycle: what was tried, what came back, what it means.
+#[derive(Clone, Debug)]
+pub struct CycleReport {
+    /// When it began.
+    pub started: Stamp,
+    /// When it ended.
+    pub ended: Stamp,
+    /// Good: the ping was accepted with a live token. Otherwise the root cause.
+    pub verdict: Result<(), Cause>,
+    /// The requests, in the order in which they were made; none while backing off without a token.
+    pub attempts: Vec<Attempt>,
+    /// The token as the cycle left it.
+    pub token: TokenView,
+}
+
+/// One request of a cycle.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Which one.
+    pub request: Request,
+    /// What was measured.
+    pub trace: Trace,
+    /// What came of it.
+    pub result: Result<Achievement, Failure>,
+    /// A 401 to a token that should still have lived; noted once per token.
+    pub rejected_early: bool,
+}
+
+/// What a request that did not fail achieved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Achievement {
+    /// A new token, obtained for this reason.
+    TokenRefreshed(Trigger),
+    /// The token that was held already.
+    TokenUnchanged,
+    /// The expected answer of the API.
+    Ponged,
+}
+
+/// What was measured about one request.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// Before anything was done for it.
+    pub started: Stamp,
+    /// From there to the end of the body, or to the failure.
+    pub duration: Duration,
+    /// Whether a connection was there to send it on. One that failed before that has no latency worth a histogram.
+    pub sent: bool,
+    /// Status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// Connections opened for it.
+    pub connections_opened: u32,
+    /// Where the time went.
+    pub phases: Phases,
+    /// The address that was spoken to.
+    pub peer: Option<SocketAddr>,
+}
+
+/// Where a request's time went; a phase that did not happen, or did not end, is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Name resolution.
+    pub resolve: Option<Duration>,
+    /// TCP connection (and a proxy's tunnel).
+    pub connect: Option<Duration>,
+    /// TLS handshake.
+    pub tls: Option<Duration>,
+    /// From the connection to the answer's headers.
+    pub processing: Option<Duration>,
+    /// From the headers to the end of the body.
+    pub transfer: Option<Duration>,
+}
+
+impl CycleReport {
+    /// The last attempt at `request` in this cycle.
+    #[must_use]
+    pub fn last(&self, request: Request) -> Option<&Attempt> {
+        self.attempts.iter().rev().find(|attempt| attempt.request == request)
+    }
+}

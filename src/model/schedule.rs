@@ -1,0 +1,130 @@
+//! When cycles start: at a fixed rate, spread over the interval by a hash of the name, none on top of another.
+
+use std::time::Duration;
+
+use super::time::Moment;
+
+/// A cycle ends this share of an interval before the next one starts …
+const REST: u32 = 100;
+/// … but never more than this, so that the timers' own inaccuracy makes no cycle miss its start.
+const LONGEST_REST: Duration = Duration::from_millis(50);
+
+/// The starts of one target's cycles: `first`, `first + interval`, `first + 2 · interval`, …
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    first: Moment,
+    interval: Duration,
+}
+
+/// What comes after a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// When the next cycle starts.
+    pub start: Moment,
+    /// Starts that passed while the last cycle still ran.
+    pub skipped: u64,
+}
+
+impl Schedule {
+    /// A schedule that begins within one interval of `origin`, where the hash of `name` puts it.
+    #[must_use]
+    pub fn spread(origin: Moment, interval: Duration, name: &str) -> Self {
+        let interval = interval.max(Duration::from_millis(1));
+        Self { first: origin.plus(interval.mul_f64(unit_hash(name))), interval }
+    }
+
+    /// The first start.
+    #[must_use]
+    pub const fn first(&self) -> Moment {
+        self.first
+    }
+
+    /// When the cycle that started at `start` must have ended: just before the next start.
+    #[must_use]
+    pub fn deadline(&self, start: Moment) -> Moment {
+        start.plus(self.interval - (self.interval / REST).min(LONGEST_REST))
+    }
+
+    /// The first start after `start` that has not passed at `ended`, and how many passed.
+    #[must_use]
+    pub fn after(&self, start: Moment, ended: Moment) -> Next {
+        let elapsed = start.until(ended).as_nanos();
+        let interval = self.interval.as_nanos();
+        let skipped = u64::try_from(elapsed.saturating_sub(1) / interval).unwrap_or(u64::MAX);
+        let steps = u32::try_from(skipped.saturating_add(1)).unwrap_or(u32::MAX);
+        Next { start: start.plus(self.interval.saturating_mul(steps)), skipped }
+    }
+
+    /// The start to use when `due` has passed unseen, as in suspend: the last one that is not after `now`.
+    #[must_use]
+    pub fn resume(&self, due: Moment, now: Moment) -> Moment {
+        let passed = due.until(now).as_nanos() / self.interval.as_nanos();
+        due.plus(self.interval.saturating_mul(u32::try_from(passed).unwrap_or(u32::MAX)))
+    }
+}
+
+/// FNV-1a with a final mix, as a fraction in `[0, 1)`: the same for a name in every process and version.
+fn unit_hash(name: &str) -> f64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in name.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    // 53 bits fit an f64 exactly.
+    ((hash ^ (hash >> 33)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(30);
+
+    fn schedule() -> Schedule {
+        Schedule { first: Moment::since_boot(Duration::from_secs(100)), interval: INTERVAL }
+    }
+
+    #[test]
+    fn starts_do_not_drift() {
+        let schedule = schedule();
+        let mut start = schedule.first();
+        for _ in 0..1000 {
+            start = schedule.after(start, start.plus(Duration::from_millis(7_123))).start;
+        }
+        assert_eq!(schedule.first().until(start), INTERVAL * 1000);
+    }
+
+    #[test]
+    fn a_cycle_that_overran_skips_the_starts_it_covered() {
+        let start = schedule().first();
+        let after = |seconds| schedule().after(start, start.plus(Duration::from_secs_f64(seconds)));
+        assert_eq!(after(30.0), Next { start: start.plus(INTERVAL), skipped: 0 });
+        assert_eq!(after(30.001), Next { start: start.plus(INTERVAL * 2), skipped: 1 });
+        assert_eq!(after(95.0), Next { start: start.plus(INTERVAL * 4), skipped: 3 });
+    }
+
+    #[test]
+    fn a_cycle_ends_before_the_next_one_starts() {
+        let start = schedule().first();
+        assert!(schedule().deadline(start) < start.plus(INTERVAL));
+        assert!(schedule().deadline(start) >= start.plus(INTERVAL).minus(LONGEST_REST));
+    }
+
+    #[test]
+    fn sleep_through_many_starts_resumes_on_the_grid_at_once() {
+        let due = schedule().first();
+        assert_eq!(schedule().resume(due, due.plus(Duration::from_secs(3605))), due.plus(INTERVAL * 120));
+        assert_eq!(schedule().resume(due, due), due);
+    }
+
+    #[test]
+    fn ten_thousand_names_spread_evenly() {
+        let mut tenths = [0_u32; 10];
+        for number in 0..10_000 {
+            let schedule = Schedule::spread(Moment::default(), Duration::from_secs(10), &format!("target-{number}"));
+            tenths[Moment::default().until(schedule.first()).as_secs() as usize] += 1;
+        }
+        assert!(tenths.iter().all(|&count| (850..1150).contains(&count)), "{tenths:?}");
+    }
+}

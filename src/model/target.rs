@@ -1,0 +1,226 @@
+//! What is probed: one OAuth 2.0 client of one environment, checked once and correct from then on.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use url::Url;
+
+use super::secret::Secret;
+
+/// Everything the exporter was told to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where this exporter stands; a label on every series when set.
+    pub vantage: Option<String>,
+    /// Upper bounds of the latency histograms, in seconds, ascending.
+    pub latency_buckets: Vec<f64>,
+    /// Cycles kept per target for the status page.
+    pub history: usize,
+    /// What is probed; names are distinct.
+    pub targets: Vec<Target>,
+}
+
+/// One OAuth 2.0 client of one environment.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Distinguishes it from all others; the label `target`.
+    pub name: String,
+    /// Extra labels on every series of the target.
+    pub labels: BTreeMap<String, String>,
+    /// A cycle is started this often.
+    pub interval: Duration,
+    /// Whether cycles start by themselves.
+    pub schedule: ScheduleMode,
+    /// Bound on one whole HTTP request, body included; at most `interval`.
+    pub timeout: Duration,
+    /// A request that takes longer than this is slow.
+    pub latency_objective: Duration,
+    /// When the provider lets the secret run out.
+    pub client_secret_expires: Option<SystemTime>,
+    /// How a token is asked for.
+    pub token: TokenSettings,
+    /// How the API is called.
+    pub ping: PingSettings,
+}
+
+/// Whether a target's cycles start by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScheduleMode {
+    /// One cycle every interval.
+    On,
+    /// Only when asked for by `/probe`.
+    Off,
+}
+
+/// How a token is asked for, and how long one is used.
+#[derive(Clone, Debug)]
+pub struct TokenSettings {
+    /// The token endpoint: the authorization server's URL with the path appended.
+    pub endpoint: Url,
+    /// Who asks.
+    pub client_id: String,
+    /// How the client authenticates, and with what.
+    pub authentication: ClientAuthentication,
+    /// Scopes to ask for; none: the parameter is left out (RFC 6749 §3.3).
+    pub scopes: Vec<String>,
+    /// Further form parameters, their values never shown.
+    pub params: BTreeMap<String, Secret>,
+    /// Scopes that must be granted.
+    pub expected_scopes: Vec<String>,
+    /// When to ask again.
+    pub policy: TokenPolicy,
+    /// How to reach the authorization server.
+    pub transport: Transport,
+}
+
+/// When the token endpoint is asked again; see [`super::token`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenPolicy {
+    /// Time between two cycles; token requests happen only inside them.
+    pub interval: Duration,
+    /// Ask at least this often; `None`: only when the token is about to expire.
+    pub max_age: Option<Duration>,
+    /// Ask this long before expiry; `None`: derived from lifetime and interval.
+    pub refresh_margin: Option<Duration>,
+    /// Assumed when an answer has no `expires_in`.
+    pub default_lifetime: Duration,
+}
+
+/// How the client proves who it is at the token endpoint (RFC 6749 §2.3).
+#[derive(Clone, Debug)]
+pub enum ClientAuthentication {
+    /// HTTP Basic (RFC 6749 §2.3.1).
+    Basic {
+        /// Where the secret is found.
+        secret: SecretSource,
+        /// How id and secret are encoded before Base64.
+        encoding: BasicEncoding,
+    },
+    /// `client_id` and `client_secret` in the form.
+    Post {
+        /// Where the secret is found.
+        secret: SecretSource,
+    },
+    /// The TLS client certificate alone, with `client_id` in the form (RFC 8705 §2).
+    Tls,
+}
+
+/// How id and secret are encoded before Base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BasicEncoding {
+    /// `application/x-www-form-urlencoded`, as RFC 6749 §2.3.1 demands.
+    Form,
+    /// As they are, for servers that do not decode.
+    Raw,
+}
+
+/// Where a secret is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In a file, read anew before every token request.
+    File(PathBuf),
+    /// In the configuration or in an environment variable, read once.
+    Inline(Secret),
+}
+
+/// How the API is called and what a good answer is.
+#[derive(Clone, Debug)]
+pub struct PingSettings {
+    /// The resource server's URL with the path appended.
+    pub endpoint: Url,
+    /// HTTP method.
+    pub method: String,
+    /// Further headers, their values never shown.
+    pub headers: BTreeMap<String, Secret>,
+    /// What a good answer is.
+    pub expect: Expectation,
+    /// Whether each ping opens a connection of its own.
+    pub connection: ConnectionMode,
+    /// How to reach the resource server.
+    pub transport: Transport,
+}
+
+/// What a good answer to a ping is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    /// Accepted status codes.
+    pub status: Vec<u16>,
+    /// JSON pointer (RFC 6901) → the value that must stand there; empty: the body is ignored.
+    pub json: BTreeMap<String, Value>,
+}
+
+/// Whether each ping opens a connection of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionMode {
+    /// A new connection every time, with a full TLS handshake.
+    Fresh,
+    /// Keep-alive.
+    Reuse,
+}
+
+/// How a server is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transport {
+    /// Trusted instead of the system's roots, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate chain and its key, PEM.
+    pub identity: Option<Identity>,
+    /// Verified and sent as SNI instead of the URL's host.
+    pub server_name: Option<String>,
+    /// Whether the server's certificate is looked at.
+    pub verification: Verification,
+    /// `None`: from the environment. Loopback is never proxied.
+    pub proxy: Option<ProxyUrl>,
+}
+
+/// A client certificate (RFC 8705 or plain mutual TLS).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Certificate chain, PEM.
+    pub cert_file: PathBuf,
+    /// Private key, PEM.
+    pub key_file: PathBuf,
+}
+
+/// Whether the server's certificate is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Verification {
+    /// Chain, name and dates must be good.
+    #[default]
+    Full,
+    /// `insecure_skip_verify`: anything goes.
+    Skip,
+}
+
+/// A forward proxy, its credentials (RFC 9110 §11.7) kept apart from the address that may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyUrl {
+    /// Scheme, host and port, without userinfo.
+    pub address: Url,
+    /// User and password.
+    pub credentials: Option<(String, Secret)>,
+}
+
+impl Target {
+    /// Host (and port, if it is not the scheme's) of the authorization server.
+    #[must_use]
+    pub fn authorization_host(&self) -> String {
+        host(&self.token.endpoint)
+    }
+
+    /// Host (and port, if it is not the scheme's) of the resource server.
+    #[must_use]
+    pub fn resource_host(&self) -> String {
+        host(&self.ping.endpoint)
+    }
+}
+
+fn host(url: &Url) -> String {
+    let name = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{name}:{port}"),
+        None => name.to_owned(),
+    }
+}

@@ -1,0 +1,91 @@
+//! Points in time: [`Moment`] on a clock that never jumps, [`Stamp`] with the wall time beside it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A point on the boot clock (`CLOCK_BOOTTIME`): it never jumps and it counts suspend.
+///
+/// All arithmetic saturates, so that no answer of a server can make it panic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(Duration);
+
+impl Moment {
+    /// The moment this long after boot.
+    #[must_use]
+    pub const fn since_boot(elapsed: Duration) -> Self {
+        Self(elapsed)
+    }
+
+    /// This moment and `later`; the end of time if that overflows.
+    #[must_use]
+    pub const fn plus(self, later: Duration) -> Self {
+        Self(self.0.saturating_add(later))
+    }
+
+    /// This moment less `earlier`; boot if that would come before it.
+    #[must_use]
+    pub const fn minus(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(earlier))
+    }
+
+    /// How long it is from this moment to `other`; zero if `other` has passed.
+    #[must_use]
+    pub const fn until(self, other: Self) -> Duration {
+        other.0.saturating_sub(self.0)
+    }
+
+    /// Seconds from this moment to `other`, negative if `other` has passed.
+    #[must_use]
+    pub fn seconds_until(self, other: Self) -> f64 {
+        if other >= self { self.until(other).as_secs_f64() } else { -other.until(self).as_secs_f64() }
+    }
+}
+
+/// Both clocks, read together: [`Moment`] to compute with, wall time to export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// On the clock that does not jump.
+    pub moment: Moment,
+    /// What the machine believed the time to be. Never computed with, only shown.
+    pub wall: SystemTime,
+}
+
+impl Stamp {
+    /// The wall time that belongs to `moment`, seen from this stamp.
+    #[must_use]
+    pub fn wall_at(&self, moment: Moment) -> SystemTime {
+        let shifted = if moment >= self.moment {
+            self.wall.checked_add(self.moment.until(moment))
+        } else {
+            self.wall.checked_sub(moment.until(self.moment))
+        };
+        shifted.unwrap_or(self.wall)
+    }
+}
+
+/// Seconds since the Unix epoch, as Prometheus wants timestamps.
+#[must_use]
+pub fn unix_seconds(wall: SystemTime) -> f64 {
+    match wall.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates_instead_of_panicking() {
+        let late = Moment::since_boot(Duration::MAX);
+        assert_eq!(late.plus(Duration::from_secs(1)), late);
+        assert_eq!(Moment::default().minus(Duration::from_secs(1)), Moment::default());
+    }
+
+    #[test]
+    fn seconds_until_a_past_moment_are_negative() {
+        let now = Moment::since_boot(Duration::from_secs(10));
+        assert_eq!(now.seconds_until(now.minus(Duration::from_secs(4))), -4.0);
+        assert_eq!(now.seconds_until(now.plus(Duration::from_secs(4))), 4.0);
+    }
+}

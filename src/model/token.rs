@@ -1,0 +1,406 @@
+//! A token's life: what is held, what was refused, when to ask again. Every rule is a function of `now`.
+
+use std::time::{Duration, SystemTime};
+
+use super::back_off::{BackOff, Circumstances};
+use super::fault::{Cause, Failure, Reason, Request};
+use super::lifetime::refresh_margin;
+use super::response::TokenAnswer;
+use super::secret::{AccessToken, Fingerprint};
+use super::target::TokenPolicy;
+use super::time::{Moment, Stamp};
+
+/// Servers that re-issue a token round what is left of it down to whole seconds: one second after the expiry they
+/// stated, the next one is certainly a new one.
+pub const REISSUE_GRACE: Duration = Duration::from_secs(1);
+
+/// Why a token is asked for; the label `trigger`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trigger {
+    /// There was none yet.
+    Initial,
+    /// The last answer is `max_age` old.
+    Age,
+    /// It expires within the margin, or has expired.
+    Expiry,
+    /// The API answered 401 to it.
+    Rejected,
+    /// The secret changed during a back-off.
+    SecretChanged,
+}
+
+impl Trigger {
+    /// Every member.
+    pub const ALL: [Self; 5] = [Self::Initial, Self::Age, Self::Expiry, Self::Rejected, Self::SecretChanged];
+
+    /// The label value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Initial => "initial",
+            Self::Age => "age",
+            Self::Expiry => "expiry",
+            Self::Rejected => "rejected",
+            Self::SecretChanged => "secret_changed",
+        }
+    }
+
+    /// Where it stands in [`Trigger::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What a cycle does about its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPlan {
+    /// Ping with the token that is held.
+    Use,
+    /// Ping with the token that is held, which outlives the cycle, then ask: a hanging token endpoint delays no ping.
+    PingThenAsk(Trigger),
+    /// Ask, not before the given moment, then ping.
+    AskThenPing(Trigger, Moment),
+    /// No live token, and none may be asked for yet: the cycle fails for what caused that.
+    Fail(Cause),
+}
+
+/// Whether an answer brought another token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Novelty {
+    /// A token that was not held before.
+    New,
+    /// The one that was held already.
+    Unchanged,
+}
+
+/// What is known about one target's token.
+#[derive(Clone, Debug, Default)]
+pub struct TokenState {
+    held: Option<HeldToken>,
+    /// Dropped after a 401; kept to recognise it when the server hands it out again.
+    dropped: Option<HeldToken>,
+    /// The last token request, whatever came of it.
+    asked: Option<Stamp>,
+    /// The last token request that was answered with a token.
+    answered: Option<Moment>,
+    last_answer: Option<AnswerNotes>,
+    /// Holds back every token request after failed ones.
+    failure: Option<BackOff>,
+    /// Holds back token requests caused by a 401 after new tokens were refused too.
+    refusal: Option<BackOff>,
+    /// The secret that was sent last.
+    secret: Option<Fingerprint>,
+}
+
+#[derive(Clone, Debug)]
+struct HeldToken {
+    access_token: AccessToken,
+    /// Just before the request that first brought it was sent.
+    issued: Stamp,
+    expiry: Expiry,
+    /// From the request to the expiry, when the expiry was last set.
+    lifetime: Duration,
+    margin: Duration,
+    /// A request within the margin brought it again: the next one has a chance only after expiry.
+    reissued: bool,
+    early_rejection_noted: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Expiry {
+    at: Stamp,
+    basis: Basis,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// By `expires_in`.
+    Stated,
+    /// By `token.default_lifetime`.
+    Assumed,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AnswerNotes {
+    expires_in: Basis,
+    scopes_missing: usize,
+}
+
+/// A token request, as far as the token's life is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Before it was sent: the server's count of seconds began later than this.
+    pub at: Stamp,
+    /// The secret that was sent; `None` if none could be read or none is needed.
+    pub secret: Option<Fingerprint>,
+}
+
+/// What is shown of a token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokenView {
+    /// The token that is held, expired or not.
+    pub held: Option<HeldView>,
+    /// When the token endpoint may and should be asked next; `None` before the first time.
+    pub next_request: Option<SystemTime>,
+    /// Whether the last answer had no `expires_in`.
+    pub expires_in_missing: Option<bool>,
+    /// How many expected scopes the last answer did not grant.
+    pub scopes_missing: Option<usize>,
+}
+
+/// What is shown of a token that is held.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldView {
+    /// When it was first issued.
+    pub issued: Stamp,
+    /// When it expires.
+    pub expiry: Stamp,
+    /// Its lifetime as stated or assumed.
+    pub lifetime: Duration,
+    /// How long before expiry the next one is asked for.
+    pub margin: Duration,
+}
+
+impl TokenState {
+    /// What a cycle that starts `now` and ends at `cycle_end` does about its token.
+    ///
+    /// `secret` is the one that is there now; it matters only while [`TokenState::is_backing_off`].
+    #[must_use]
+    pub fn plan(&self, now: Moment, cycle_end: Moment, policy: &TokenPolicy, secret: Option<Fingerprint>) -> TokenPlan {
+        let ended_by_secret =
+            |back_off: &&BackOff| back_off.holds(now) && secret.is_some_and(|secret| back_off.is_ended_by(secret));
+        if self.failure.iter().chain(&self.refusal).any(|back_off| ended_by_secret(&back_off)) {
+            return TokenPlan::AskThenPing(Trigger::SecretChanged, now);
+        }
+        let back_off = self.failure.as_ref().filter(|back_off| back_off.holds(now));
+        match (&self.held, back_off) {
+            (Some(held), Some(_)) if held.is_live(now) => TokenPlan::Use,
+            (_, Some(back_off)) => TokenPlan::Fail(back_off.cause()),
+            (None, None) => {
+                let trigger = if self.dropped.is_some() { Trigger::Rejected } else { Trigger::Initial };
+                TokenPlan::AskThenPing(trigger, now)
+            }
+            (Some(held), None) if !held.is_live(now) => {
+                let after_grace = held.expiry.at.moment.plus(REISSUE_GRACE);
+                let worth_waiting = held.reissued && now < after_grace && after_grace < cycle_end;
+                TokenPlan::AskThenPing(Trigger::Expiry, if worth_waiting { after_grace } else { now })
+            }
+            (Some(held), None) => {
+                let (due, trigger) = self.due(held, policy);
+                if now < due {
+                    TokenPlan::Use
+                } else if held.is_live(cycle_end) {
+                    TokenPlan::PingThenAsk(trigger)
+                } else {
+                    TokenPlan::AskThenPing(trigger, now)
+                }
+            }
+        }
+    }
+
+    /// Whether a changed secret would make a difference now.
+    #[must_use]
+    pub fn is_backing_off(&self, now: Moment) -> bool {
+        self.failure.iter().chain(&self.refusal).any(|back_off| back_off.holds(now))
+    }
+
+    /// The token to ping with, if one is held that has not expired.
+    #[must_use]
+    pub fn live_token(&self, now: Moment) -> Option<&AccessToken> {
+        self.held.as_ref().filter(|held| held.is_live(now)).map(|held| &held.access_token)
+    }
+
+    /// Whether the token that is held has so little left that a server which re-issues it must be asked once more.
+    #[must_use]
+    pub fn is_about_to_be_reissued(&self, now: Moment) -> bool {
+        self.held.as_ref().is_some_and(|held| now.until(held.expiry.at.moment) <= REISSUE_GRACE)
+    }
+
+    /// A token request was answered with a token.
+    pub fn answered(
+        &mut self,
+        asked: Asked,
+        answer: TokenAnswer,
+        scopes: &ScopeSettings<'_>,
+        policy: &TokenPolicy,
+    ) -> Novelty {
+        self.last_answer = Some(AnswerNotes {
+            expires_in: if answer.expires_in.is_some() { Basis::Stated } else { Basis::Assumed },
+            scopes_missing: scopes.missing(answer.scopes.as_deref()),
+        });
+        self.asked = Some(asked.at);
+        self.answered = Some(asked.at.moment);
+        self.secret = asked.secret;
+        let known = self.held.take().or(self.dropped.take());
+        self.dropped = None;
+        let (held, novelty) = match known {
+            Some(known) if known.access_token == answer.access_token => {
+                (known.reissued(asked.at, answer.expires_in, policy), Novelty::Unchanged)
+            }
+            _ => (HeldToken::issued(asked.at, answer, policy), Novelty::New),
+        };
+        self.held = Some(held);
+        self.failure = None;
+        novelty
+    }
+
+    /// A token request failed, or its answer was of no use: hold the next ones back.
+    pub fn failed(&mut self, asked: Asked, failure: Failure, policy: &TokenPolicy, random: f64) {
+        self.asked = Some(asked.at);
+        self.secret = asked.secret;
+        let cause = Cause { request: Request::Token, reason: failure.reason };
+        let live_until =
+            self.held.as_ref().filter(|held| held.is_live(asked.at.moment)).map(|held| held.expiry.at.moment);
+        let seen = Circumstances {
+            attempted: asked.at.moment,
+            interval: policy.interval,
+            live_until,
+            retry_after: failure.retry_after,
+            random,
+        };
+        self.failure = Some(BackOff::after_failure(self.failure.take(), cause, asked.secret, &seen));
+    }
+
+    /// The API took the token.
+    pub fn accepted(&mut self) {
+        self.refusal = None;
+    }
+
+    /// The API answered 401 to the token at `now`. Says whether it should still have lived, once per token.
+    pub fn note_rejection(&mut self, now: Moment) -> bool {
+        match &mut self.held {
+            Some(held) if held.is_live(now) && !held.early_rejection_noted => {
+                held.early_rejection_noted = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a 401 may be answered with a token request now.
+    #[must_use]
+    pub fn may_replace_rejected(&self, now: Moment) -> bool {
+        !self.is_backing_off(now)
+    }
+
+    /// Gives up the token that the API refused.
+    pub fn drop_rejected(&mut self) {
+        self.dropped = self.held.take();
+    }
+
+    /// A new token was refused as well, or the old one came back: hold back the requests that a 401 causes.
+    ///
+    /// The token may live, but is of no use, so that the shorter cap applies.
+    pub fn back_off_rejected(&mut self, now: Moment, policy: &TokenPolicy, random: f64) {
+        let cause = Cause { request: Request::Ping, reason: Reason::TokenRejected };
+        let seen =
+            Circumstances { attempted: now, interval: policy.interval, live_until: None, retry_after: None, random };
+        self.refusal = Some(BackOff::after_failure(self.refusal.take(), cause, self.secret, &seen));
+    }
+
+    /// What is shown of the token.
+    #[must_use]
+    pub fn view(&self, policy: &TokenPolicy) -> TokenView {
+        TokenView {
+            held: self.held.as_ref().map(|held| HeldView {
+                issued: held.issued,
+                expiry: held.expiry.at,
+                lifetime: held.lifetime,
+                margin: held.margin,
+            }),
+            next_request: self.asked.map(|asked| asked.wall_at(self.next_request(asked.moment, policy))),
+            expires_in_missing: self.last_answer.map(|answer| answer.expires_in == Basis::Assumed),
+            scopes_missing: self.last_answer.map(|answer| answer.scopes_missing),
+        }
+    }
+
+    fn next_request(&self, asked: Moment, policy: &TokenPolicy) -> Moment {
+        let due = self.held.as_ref().map_or(asked, |held| self.due(held, policy).0);
+        let due = self.refusal.as_ref().map_or(due, |back_off| due.min(back_off.until()));
+        self.failure.as_ref().map_or(due, |back_off| due.max(back_off.until()))
+    }
+
+    /// When to ask again, and why: `max_age` after the last answer or the margin before expiry, what comes first.
+    fn due(&self, held: &HeldToken, policy: &TokenPolicy) -> (Moment, Trigger) {
+        let expiry = held.expiry.at.moment;
+        let by_expiry = if held.reissued { expiry.plus(REISSUE_GRACE) } else { expiry.minus(held.margin) };
+        match (self.answered, policy.max_age) {
+            (Some(answered), Some(max_age)) if answered.plus(max_age) < by_expiry => {
+                (answered.plus(max_age), Trigger::Age)
+            }
+            _ => (by_expiry, Trigger::Expiry),
+        }
+    }
+}
+
+/// The scopes that were asked for, and those that must be granted.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeSettings<'a> {
+    /// Granted if the answer names none (RFC 6749 §5.1).
+    pub requested: &'a [String],
+    /// Must be granted.
+    pub expected: &'a [String],
+}
+
+impl ScopeSettings<'_> {
+    fn missing(&self, granted: Option<&[String]>) -> usize {
+        let granted = granted.unwrap_or(self.requested);
+        self.expected.iter().filter(|scope| !granted.contains(scope)).count()
+    }
+}
+
+impl HeldToken {
+    fn issued(asked: Stamp, answer: TokenAnswer, policy: &TokenPolicy) -> Self {
+        let (lifetime, basis) = match answer.expires_in {
+            Some(stated) => (stated, Basis::Stated),
+            None => (policy.default_lifetime, Basis::Assumed),
+        };
+        Self {
+            access_token: answer.access_token,
+            issued: asked,
+            expiry: Expiry::after(asked, lifetime, basis),
+            lifetime,
+            margin: refresh_margin(lifetime, policy),
+            reissued: false,
+            early_rejection_noted: false,
+        }
+    }
+
+    /// The server gave the same token again.
+    fn reissued(mut self, asked: Stamp, expires_in: Option<Duration>, policy: &TokenPolicy) -> Self {
+        let live = self.is_live(asked.moment);
+        match (expires_in, self.expiry.basis) {
+            // Rounded down at every answer: a known expiry only ever comes nearer.
+            (Some(stated), Basis::Stated) if live => {
+                let expiry = Expiry::after(asked, stated, Basis::Stated);
+                if expiry.at.moment < self.expiry.at.moment {
+                    self.expiry = expiry;
+                }
+            }
+            (Some(stated), Basis::Stated) if stated <= REISSUE_GRACE => {}
+            (Some(stated), _) => self.renew(asked, stated, Basis::Stated, policy),
+            (None, Basis::Stated) if live => {}
+            (None, _) => self.renew(asked, policy.default_lifetime, Basis::Assumed, policy),
+        }
+        self.reissued = self.expiry.at.moment.minus(self.margin) <= asked.moment;
+        self
+    }
+
+    fn renew(&mut self, asked: Stamp, lifetime: Duration, basis: Basis, policy: &TokenPolicy) {
+        self.expiry = Expiry::after(asked, lifetime, basis);
+        self.lifetime = lifetime;
+        self.margin = refresh_margin(lifetime, policy);
+    }
+
+    fn is_live(&self, now: Moment) -> bool {
+        now < self.expiry.at.moment
+    }
+}
+
+impl Expiry {
+    fn after(asked: Stamp, lifetime: Duration, basis: Basis) -> Self {
+        let moment = asked.moment.plus(lifetime);
+        Self { at: Stamp { moment, wall: asked.wall_at(moment) }, basis }
+    }
+}
