@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::fault::Cause;
-use super::secret::Fingerprint;
 use super::time::Moment;
 
 /// Longest random part while a live token is held.
@@ -12,11 +11,9 @@ const CAP_WITH_TOKEN: Duration = Duration::from_secs(5 * 60);
 const CAP_WITHOUT_TOKEN: Duration = Duration::from_secs(2 * 60);
 /// A server may ask for more with `Retry-After`, but not for more than this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
-/// After so many different secrets in one back-off a further one no longer ends it.
-const SECRETS_REMEMBERED: usize = 16;
 
 /// Token requests are held back until a moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackOff {
     /// Consecutive attempts that led here, at least one.
     attempts: u32,
@@ -24,8 +21,6 @@ pub struct BackOff {
     until: Moment,
     /// What failed; a cycle that has no token meanwhile fails for it.
     cause: Cause,
-    /// Secrets that were sent since the last good answer: each ends a back-off at most once.
-    secrets_tried: Vec<Fingerprint>,
 }
 
 /// What the length of a back-off depends on.
@@ -46,50 +41,27 @@ pub struct Circumstances {
 impl BackOff {
     /// The back-off after one more failed attempt.
     #[must_use]
-    pub fn after_failure(
-        previous: Option<Self>,
-        cause: Cause,
-        secret: Option<Fingerprint>,
-        seen: &Circumstances,
-    ) -> Self {
-        let (failed_before, mut secrets_tried) =
-            previous.map_or((0, Vec::new()), |back_off| (back_off.attempts, back_off.secrets_tried));
-        if let Some(secret) = secret
-            && !secrets_tried.contains(&secret)
-            && secrets_tried.len() < SECRETS_REMEMBERED
-        {
-            secrets_tried.push(secret);
-        }
-        Self {
-            attempts: failed_before.saturating_add(1),
-            until: earliest_retry(failed_before, seen),
-            cause,
-            secrets_tried,
-        }
+    pub fn after(previous: Option<&Self>, cause: Cause, seen: &Circumstances) -> Self {
+        let failed_before = previous.map_or(0, |back_off| back_off.attempts);
+        Self { attempts: failed_before.saturating_add(1), until: earliest_retry(failed_before, seen), cause }
     }
 
     /// Whether token requests are still held back.
     #[must_use]
-    pub fn holds(&self, now: Moment) -> bool {
+    pub fn holds(self, now: Moment) -> bool {
         now < self.until
     }
 
     /// When it ends.
     #[must_use]
-    pub const fn until(&self) -> Moment {
+    pub const fn until(self) -> Moment {
         self.until
     }
 
     /// What failed.
     #[must_use]
-    pub const fn cause(&self) -> Cause {
+    pub const fn cause(self) -> Cause {
         self.cause
-    }
-
-    /// Whether the secret that is there now has not been tried yet, so that waiting has no sense.
-    #[must_use]
-    pub fn is_ended_by(&self, secret: Fingerprint) -> bool {
-        !self.secrets_tried.contains(&secret) && self.secrets_tried.len() < SECRETS_REMEMBERED
     }
 }
 
@@ -139,7 +111,7 @@ mod tests {
     fn nth(count: u32, seen: &Circumstances) -> u64 {
         let mut back_off = None;
         for _ in 0..count {
-            back_off = Some(BackOff::after_failure(back_off, CAUSE, None, seen));
+            back_off = Some(BackOff::after(back_off.as_ref(), CAUSE, seen));
         }
         seen.attempted.until(back_off.expect("at least one failure").until()).as_secs()
     }
@@ -180,27 +152,5 @@ mod tests {
     #[test]
     fn many_failures_do_not_overflow() {
         assert_eq!(nth(100, &circumstances(1.0)), 150);
-    }
-
-    #[test]
-    fn each_secret_ends_a_back_off_once() {
-        let seen = circumstances(0.5);
-        let (first, second) = (Fingerprint(1), Fingerprint(2));
-        let back_off = BackOff::after_failure(None, CAUSE, Some(first), &seen);
-        assert!(!back_off.is_ended_by(first));
-        assert!(back_off.is_ended_by(second));
-        let back_off = BackOff::after_failure(Some(back_off), CAUSE, Some(second), &seen);
-        assert!(!back_off.is_ended_by(first));
-        assert!(!back_off.is_ended_by(second));
-    }
-
-    #[test]
-    fn a_secret_that_never_stops_changing_is_not_followed_for_ever() {
-        let seen = circumstances(0.5);
-        let mut back_off = None;
-        for content in 0..20 {
-            back_off = Some(BackOff::after_failure(back_off, CAUSE, Some(Fingerprint(content)), &seen));
-        }
-        assert!(!back_off.expect("a back-off").is_ended_by(Fingerprint(99)));
     }
 }

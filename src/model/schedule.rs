@@ -16,12 +16,12 @@ pub struct Schedule {
     interval: Duration,
 }
 
-/// What comes after a cycle.
+/// Which start comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Next {
     /// When the next cycle starts.
     pub start: Moment,
-    /// Starts that passed while the last cycle still ran.
+    /// Starts that passed without a cycle.
     pub skipped: u64,
 }
 
@@ -55,11 +55,12 @@ impl Schedule {
         Next { start: start.plus(self.interval.saturating_mul(steps)), skipped }
     }
 
-    /// The start to use when `due` has passed unseen, as in suspend: the last one that is not after `now`.
+    /// The start to use when the one that was `due` is noticed only `now`, as after suspend: the nearest on the grid.
     #[must_use]
-    pub fn resume(&self, due: Moment, now: Moment) -> Moment {
-        let passed = due.until(now).as_nanos() / self.interval.as_nanos();
-        due.plus(self.interval.saturating_mul(u32::try_from(passed).unwrap_or(u32::MAX)))
+    pub fn resume(&self, due: Moment, now: Moment) -> Next {
+        let passed = due.plus(self.interval / 2).until(now).as_nanos().div_ceil(self.interval.as_nanos());
+        let steps = u32::try_from(passed).unwrap_or(u32::MAX);
+        Next { start: due.plus(self.interval.saturating_mul(steps)), skipped: u64::from(steps) }
     }
 }
 
@@ -112,10 +113,13 @@ mod tests {
     }
 
     #[test]
-    fn sleep_through_many_starts_resumes_on_the_grid_at_once() {
+    fn sleep_through_many_starts_resumes_on_the_grid() {
         let due = schedule().first();
-        assert_eq!(schedule().resume(due, due.plus(Duration::from_secs(3605))), due.plus(INTERVAL * 120));
-        assert_eq!(schedule().resume(due, due), due);
+        let resumed = |seconds| due.until(schedule().resume(due, due.plus(Duration::from_secs(seconds))).start);
+        assert_eq!(resumed(0), Duration::ZERO);
+        assert_eq!(resumed(15), Duration::ZERO);
+        assert_eq!(resumed(29), INTERVAL);
+        assert_eq!(resumed(3605), INTERVAL * 120);
     }
 
     #[test]

@@ -161,7 +161,7 @@ pub enum ConnectionMode {
 }
 
 /// How a server is reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Transport {
     /// Trusted instead of the system's roots, PEM.
     pub ca_file: Option<PathBuf>,
@@ -176,7 +176,7 @@ pub struct Transport {
 }
 
 /// A client certificate (RFC 8705 or plain mutual TLS).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// Certificate chain, PEM.
     pub cert_file: PathBuf,
@@ -195,7 +195,7 @@ pub enum Verification {
 }
 
 /// A forward proxy, its credentials (RFC 9110 §11.7) kept apart from the address that may be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProxyUrl {
     /// Scheme, host and port, without userinfo.
     pub address: Url,

@@ -14,6 +14,9 @@ use super::time::{Moment, Stamp};
 /// stated, the next one is certainly a new one.
 pub const REISSUE_GRACE: Duration = Duration::from_secs(1);
 
+/// After so many different secrets without an accepted token, a further one no longer ends a back-off.
+const SECRETS_REMEMBERED: usize = 16;
+
 /// Why a token is asked for; the label `trigger`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trigger {
@@ -89,8 +92,8 @@ pub struct TokenState {
     failure: Option<BackOff>,
     /// Holds back token requests caused by a 401 after new tokens were refused too.
     refusal: Option<BackOff>,
-    /// The secret that was sent last.
-    secret: Option<Fingerprint>,
+    /// Secrets that were sent since a token was last accepted: each ends a back-off at most once.
+    secrets_tried: Vec<Fingerprint>,
 }
 
 #[derive(Clone, Debug)]
@@ -168,12 +171,10 @@ impl TokenState {
     /// `secret` is the one that is there now; it matters only while [`TokenState::is_backing_off`].
     #[must_use]
     pub fn plan(&self, now: Moment, cycle_end: Moment, policy: &TokenPolicy, secret: Option<Fingerprint>) -> TokenPlan {
-        let ended_by_secret =
-            |back_off: &&BackOff| back_off.holds(now) && secret.is_some_and(|secret| back_off.is_ended_by(secret));
-        if self.failure.iter().chain(&self.refusal).any(|back_off| ended_by_secret(&back_off)) {
+        if self.is_backing_off(now) && secret.is_some_and(|secret| self.is_worth_trying(secret)) {
             return TokenPlan::AskThenPing(Trigger::SecretChanged, now);
         }
-        let back_off = self.failure.as_ref().filter(|back_off| back_off.holds(now));
+        let back_off = self.failure.filter(|back_off| back_off.holds(now));
         match (&self.held, back_off) {
             (Some(held), Some(_)) if held.is_live(now) => TokenPlan::Use,
             (_, Some(back_off)) => TokenPlan::Fail(back_off.cause()),
@@ -202,7 +203,7 @@ impl TokenState {
     /// Whether a changed secret would make a difference now.
     #[must_use]
     pub fn is_backing_off(&self, now: Moment) -> bool {
-        self.failure.iter().chain(&self.refusal).any(|back_off| back_off.holds(now))
+        self.failure.into_iter().chain(self.refusal).any(|back_off| back_off.holds(now))
     }
 
     /// The token to ping with, if one is held that has not expired.
@@ -229,9 +230,8 @@ impl TokenState {
             expires_in: if answer.expires_in.is_some() { Basis::Stated } else { Basis::Assumed },
             scopes_missing: scopes.missing(answer.scopes.as_deref()),
         });
-        self.asked = Some(asked.at);
+        self.note_asked(asked);
         self.answered = Some(asked.at.moment);
-        self.secret = asked.secret;
         let known = self.held.take().or(self.dropped.take());
         self.dropped = None;
         let (held, novelty) = match known {
@@ -247,8 +247,7 @@ impl TokenState {
 
     /// A token request failed, or its answer was of no use: hold the next ones back.
     pub fn failed(&mut self, asked: Asked, failure: Failure, policy: &TokenPolicy, random: f64) {
-        self.asked = Some(asked.at);
-        self.secret = asked.secret;
+        self.note_asked(asked);
         let cause = Cause { request: Request::Token, reason: failure.reason };
         let live_until =
             self.held.as_ref().filter(|held| held.is_live(asked.at.moment)).map(|held| held.expiry.at.moment);
@@ -259,12 +258,13 @@ impl TokenState {
             retry_after: failure.retry_after,
             random,
         };
-        self.failure = Some(BackOff::after_failure(self.failure.take(), cause, asked.secret, &seen));
+        self.failure = Some(BackOff::after(self.failure.as_ref(), cause, &seen));
     }
 
     /// The API took the token.
     pub fn accepted(&mut self) {
         self.refusal = None;
+        self.secrets_tried.clear();
     }
 
     /// The API answered 401 to the token at `now`. Says whether it should still have lived, once per token.
@@ -296,7 +296,7 @@ impl TokenState {
         let cause = Cause { request: Request::Ping, reason: Reason::TokenRejected };
         let seen =
             Circumstances { attempted: now, interval: policy.interval, live_until: None, retry_after: None, random };
-        self.refusal = Some(BackOff::after_failure(self.refusal.take(), cause, self.secret, &seen));
+        self.refusal = Some(BackOff::after(self.refusal.as_ref(), cause, &seen));
     }
 
     /// What is shown of the token.
@@ -315,10 +315,23 @@ impl TokenState {
         }
     }
 
+    fn note_asked(&mut self, asked: Asked) {
+        self.asked = Some(asked.at);
+        if let Some(secret) = asked.secret
+            && self.is_worth_trying(secret)
+        {
+            self.secrets_tried.push(secret);
+        }
+    }
+
+    fn is_worth_trying(&self, secret: Fingerprint) -> bool {
+        self.secrets_tried.len() < SECRETS_REMEMBERED && !self.secrets_tried.contains(&secret)
+    }
+
     fn next_request(&self, asked: Moment, policy: &TokenPolicy) -> Moment {
         let due = self.held.as_ref().map_or(asked, |held| self.due(held, policy).0);
-        let due = self.refusal.as_ref().map_or(due, |back_off| due.min(back_off.until()));
-        self.failure.as_ref().map_or(due, |back_off| due.max(back_off.until()))
+        let due = self.refusal.map_or(due, |back_off| due.min(back_off.until()));
+        self.failure.map_or(due, |back_off| due.max(back_off.until()))
     }
 
     /// When to ask again, and why: `max_age` after the last answer or the margin before expiry, what comes first.

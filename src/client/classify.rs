@@ -1,0 +1,104 @@
+//! From an error of the HTTP client to the [`Reason`]: by where it happened first, by what it is second.
+
+use std::error::Error;
+use std::io;
+
+use rustls::AlertDescription;
+
+use crate::model::fault::Reason;
+
+use super::pool::NetworkPath;
+use super::timeline::Stage;
+
+/// Why a request failed at `stage` with `error`.
+pub(super) fn classify(error: &reqwest::Error, stage: Stage, path: NetworkPath) -> Reason {
+    if causes(error).filter_map(<dyn Error>::downcast_ref).any(is_local) {
+        return Reason::LocalError;
+    }
+    if let Some(problem) = causes(error).find_map(tls_error)
+        && let Some(reason) = classify_tls(problem)
+    {
+        return reason;
+    }
+    match stage {
+        Stage::Resolving | Stage::Connecting if path == NetworkPath::Proxied => Reason::Proxy,
+        Stage::Resolving => Reason::Dns,
+        Stage::Connecting => Reason::Connect,
+        Stage::Handshaking => Reason::Tls,
+        Stage::Sent if causes(error).filter_map(<dyn Error>::downcast_ref).any(hyper::Error::is_parse) => {
+            Reason::ProtocolError
+        }
+        Stage::Sent if causes(error).any(is_close) => Reason::ConnectionClosed,
+        Stage::Sent => Reason::ProtocolError,
+    }
+}
+
+/// Why a request failed that was still at `stage` when its time was over.
+pub(super) const fn timed_out(stage: Stage, path: NetworkPath) -> Reason {
+    match (stage, path) {
+        (Stage::Resolving | Stage::Connecting, NetworkPath::Proxied) => Reason::Proxy,
+        (Stage::Resolving, NetworkPath::Direct) => Reason::Dns,
+        (Stage::Connecting, NetworkPath::Direct) | (Stage::Handshaking, _) => Reason::ConnectTimeout,
+        (Stage::Sent, _) => Reason::ResponseTimeout,
+    }
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// Out of descriptors, ports, buffers or memory.
+fn is_local(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let Some(code) = error.raw_os_error() else { return false };
+    [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| errno.raw_os_error() == code)
+}
+
+/// rustls hides its errors inside I/O errors.
+fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    cause.downcast_ref().or_else(|| inner?.downcast_ref())
+}
+
+/// What TLS says more exactly than the stage does. Under TLS 1.3 a refusal of our certificate arrives after the
+/// handshake, with the first read.
+fn classify_tls(error: &rustls::Error) -> Option<Reason> {
+    match error {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Some(Reason::Certificate),
+        rustls::Error::AlertReceived(alert) if is_about_our_certificate(*alert) => Some(Reason::ClientCertificate),
+        _ => None,
+    }
+}
+
+const fn is_about_our_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::CertificateRequired
+    )
+}
+
+fn is_close(cause: &(dyn Error + 'static)) -> bool {
+    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+        return error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+    }
+    cause.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::NotConnected
+                | io::ErrorKind::UnexpectedEof
+        )
+    })
+}

@@ -1,0 +1,92 @@
+//! One HTTP request, bounded as a whole, and what was measured of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use reqwest::Response;
+use zeroize::Zeroizing;
+
+use crate::clock::{BootClock, Clock};
+use crate::model::fault::Reason;
+use crate::model::report::Trace;
+use crate::model::response::parse_retry_after;
+
+use super::classify::{classify, timed_out};
+use super::pool::Channel;
+use super::request;
+use super::timeline::{Stage, Timeline};
+
+/// No answer that means anything here is longer.
+const LONGEST_BODY: usize = 1024 * 1024;
+
+/// A whole answer.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// `None` if it was longer than anything that could be meant.
+    pub(super) body: Option<Zeroizing<Vec<u8>>>,
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// What is known of an answer from its headers on, also when its body never came.
+#[derive(Clone, Copy, Default)]
+struct Head {
+    status: Option<u16>,
+    peer: Option<SocketAddr>,
+}
+
+/// Sends `request`; over within `bound`.
+pub(super) async fn exchange(
+    channel: &Channel,
+    request: reqwest::Request,
+    bound: Duration,
+) -> (Trace, Result<Answer, Reason>) {
+    let started = BootClock.now();
+    let timeline = Timeline::begin();
+    let mut head = Head::default();
+    let sending = send(channel, request, &timeline, &mut head, started.wall);
+    let outcome = tokio::time::timeout(bound, Arc::clone(&timeline).record(sending)).await;
+    let result = match outcome {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(classify(&error, timeline.stage(), channel.path)),
+        Err(_elapsed) => Err(timed_out(timeline.stage(), channel.path)),
+    };
+    let trace = Trace {
+        started,
+        duration: timeline.elapsed(),
+        sent: timeline.stage() == Stage::Sent,
+        status: head.status,
+        connections_opened: timeline.connections_opened(),
+        phases: timeline.phases(),
+        peer: head.peer,
+    };
+    (trace, result)
+}
+
+async fn send(
+    channel: &Channel,
+    request: reqwest::Request,
+    timeline: &Timeline,
+    head: &mut Head,
+    now: SystemTime,
+) -> Result<Answer, reqwest::Error> {
+    let mut response = channel.http.execute(request).await?;
+    timeline.answered();
+    let status = response.status().as_u16();
+    *head = Head { status: Some(status), peer: response.remote_addr() };
+    let retry_after = request::retry_after(response.headers()).and_then(|value| parse_retry_after(value, now));
+    let body = read_body(&mut response).await?;
+    timeline.ended();
+    Ok(Answer { status, body, retry_after })
+}
+
+async fn read_body(response: &mut Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LONGEST_BODY {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}

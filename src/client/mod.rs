@@ -1,0 +1,56 @@
+//! Outbound: the one place that knows reqwest and reads secrets. [`Wire`] is all that the engine sees of it.
+
+mod classify;
+mod connector;
+mod exchange;
+mod pool;
+mod request;
+mod resolver;
+mod secrets;
+mod timeline;
+mod tls;
+mod wire;
+
+pub use pool::{ClientError, ClientPool};
+pub use tls::TlsError;
+pub use wire::HttpWire;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::model::fault::Failure;
+use crate::model::report::Trace;
+use crate::model::response::TokenAnswer;
+use crate::model::secret::{AccessToken, Fingerprint};
+
+/// Sends the two requests of one target.
+pub trait Wire: Send + Sync {
+    /// Tells which secret is there now; `None` if it cannot be read or none is needed.
+    fn secret(&self) -> impl Future<Output = Option<Fingerprint>> + Send;
+
+    /// Asks for a token; over within `bound`.
+    fn request_token(&self, bound: Duration) -> impl Future<Output = TokenExchange> + Send;
+
+    /// Calls the API with `token`; over within `bound`.
+    fn ping(&self, token: &AccessToken, bound: Duration) -> impl Future<Output = PingExchange> + Send;
+}
+
+/// A token request and what came of it.
+#[derive(Debug)]
+pub struct TokenExchange {
+    /// What was measured.
+    pub trace: Trace,
+    /// The secret that was sent.
+    pub secret: Option<Fingerprint>,
+    /// The answer, or why there is none.
+    pub result: Result<TokenAnswer, Failure>,
+}
+
+/// A ping and what came of it.
+#[derive(Debug)]
+pub struct PingExchange {
+    /// What was measured.
+    pub trace: Trace,
+    /// Good, or why not.
+    pub result: Result<(), Failure>,
+}

@@ -1,0 +1,124 @@
+//! What is put on the wire: the token request (RFC 6749 §4.4.2) and the ping (RFC 6750 §2.1). Every header that
+//! carries a secret is marked sensitive.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Request};
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+use crate::model::secret::{AccessToken, Secret};
+use crate::model::target::{BasicEncoding, ClientAuthentication, PingSettings, TokenSettings};
+
+use super::pool::ClientError;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+/// The token request, with the secret that the method needs.
+pub(super) fn token(settings: &TokenSettings, secret: Option<&Secret>) -> Request {
+    let mut request = Request::new(Method::POST, settings.endpoint.clone());
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials");
+    match (&settings.authentication, secret) {
+        (ClientAuthentication::Basic { encoding, .. }, Some(secret)) => {
+            let credentials = Zeroizing::new(basic_credentials(&settings.client_id, secret, *encoding));
+            request.headers_mut().insert(AUTHORIZATION, basic(&credentials));
+        }
+        (ClientAuthentication::Post { .. }, Some(secret)) => {
+            form.append_pair("client_id", &settings.client_id).append_pair("client_secret", secret.expose());
+        }
+        _ => {
+            form.append_pair("client_id", &settings.client_id);
+        }
+    }
+    if !settings.scopes.is_empty() {
+        form.append_pair("scope", &settings.scopes.join(" "));
+    }
+    for (name, value) in &settings.params {
+        form.append_pair(name, value.expose());
+    }
+    request.headers_mut().insert(ACCEPT, JSON);
+    request.headers_mut().insert(CONTENT_TYPE, FORM);
+    *request.body_mut() = Some(form.finish().into());
+    request
+}
+
+/// A ping without its token, made once.
+pub(super) fn ping_template(settings: &PingSettings) -> Result<Request, ClientError> {
+    let method = settings.method.parse().map_err(|_invalid| ClientError::Invalid("ping.method is no HTTP method"))?;
+    let mut request = Request::new(method, settings.endpoint.clone());
+    request.headers_mut().insert(ACCEPT, JSON);
+    for (name, value) in &settings.headers {
+        let (name, value) = header(name, value).ok_or(ClientError::Invalid("ping.headers has an invalid header"))?;
+        request.headers_mut().insert(name, value);
+    }
+    Ok(request)
+}
+
+/// The ping with its token.
+pub(super) fn ping(template: &Request, token: &AccessToken) -> Request {
+    let mut request = Request::new(template.method().clone(), template.url().clone());
+    request.headers_mut().clone_from(template.headers());
+    request.headers_mut().insert(AUTHORIZATION, bearer(token));
+    request
+}
+
+/// An `Authorization: Basic` value (RFC 7617 §2) for `user:password`.
+pub(super) fn basic(credentials: &str) -> HeaderValue {
+    let encoded = Zeroizing::new(format!("Basic {}", STANDARD.encode(credentials)));
+    sensitive(&encoded)
+}
+
+fn bearer(token: &AccessToken) -> HeaderValue {
+    let value = Zeroizing::new(format!("Bearer {}", token.secret().expose()));
+    sensitive(&value)
+}
+
+fn basic_credentials(client_id: &str, secret: &Secret, encoding: BasicEncoding) -> String {
+    match encoding {
+        BasicEncoding::Raw => format!("{client_id}:{}", secret.expose()),
+        BasicEncoding::Form => {
+            let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            format!("{}:{}", encode(client_id), encode(secret.expose()))
+        }
+    }
+}
+
+fn sensitive(value: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(value).expect("Base64 and access tokens are visible ASCII");
+    value.set_sensitive(true);
+    value
+}
+
+fn header(name: &str, value: &Secret) -> Option<(HeaderName, HeaderValue)> {
+    let mut header_value = HeaderValue::from_str(value.expose()).ok()?;
+    header_value.set_sensitive(true);
+    Some((name.parse().ok()?, header_value))
+}
+
+/// `Retry-After` and nothing else is read of an answer's headers.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<&str> {
+    headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_credentials_are_form_encoded_or_left_raw() {
+        let secret = Secret::new("p+a s:s/w%ö&=".to_owned());
+        assert_eq!(basic_credentials("my id", &secret, BasicEncoding::Form), "my+id:p%2Ba+s%3As%2Fw%25%C3%B6%26%3D");
+        assert_eq!(basic_credentials("my id", &secret, BasicEncoding::Raw), "my id:p+a s:s/w%ö&=");
+    }
+
+    #[test]
+    fn headers_that_carry_secrets_are_marked_sensitive() {
+        let token = AccessToken::parse("abc=".to_owned()).expect("a token");
+        assert_eq!(bearer(&token), "Bearer abc=");
+        assert!(bearer(&token).is_sensitive());
+        assert!(basic("a:b").is_sensitive());
+    }
+}

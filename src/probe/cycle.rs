@@ -1,0 +1,210 @@
+//! One cycle on a token state: it gives the report and the next state. Everything that probes comes through here.
+
+use crate::client::Wire;
+use crate::clock::Clock;
+use crate::model::fault::{Cause, Failure, Reason, Request};
+use crate::model::report::{Achievement, Attempt, CycleReport};
+use crate::model::target::{Target, TokenPolicy};
+use crate::model::time::Moment;
+use crate::model::token::{Asked, Novelty, REISSUE_GRACE, ScopeSettings, TokenPlan, TokenState, Trigger};
+
+/// What a cycle needs of the world.
+#[derive(Debug)]
+pub struct Tools<'a, W, C> {
+    /// Sends the requests.
+    pub wire: &'a W,
+    /// Tells the time.
+    pub clock: &'a C,
+    /// Spreads back-offs.
+    pub random: &'a mut fastrand::Rng,
+}
+
+/// Runs one cycle that must have ended by `deadline`.
+pub async fn run_cycle<W: Wire, C: Clock>(
+    target: &Target,
+    state: TokenState,
+    deadline: Moment,
+    tools: Tools<'_, W, C>,
+) -> (CycleReport, TokenState) {
+    let mut cycle = Cycle { target, state, deadline, tools, attempts: Vec::with_capacity(2), asked: Asking::NotYet };
+    let started = cycle.tools.clock.now();
+    let verdict = cycle.run(started.moment).await;
+    let report = CycleReport {
+        started,
+        ended: cycle.tools.clock.now(),
+        verdict,
+        attempts: cycle.attempts,
+        token: cycle.state.view(&target.token.policy),
+    };
+    (report, cycle.state)
+}
+
+struct Cycle<'a, W, C> {
+    target: &'a Target,
+    state: TokenState,
+    deadline: Moment,
+    tools: Tools<'a, W, C>,
+    attempts: Vec<Attempt>,
+    asked: Asking,
+}
+
+/// What this cycle has asked the token endpoint for so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    NotYet,
+    Failed,
+    Answered,
+}
+
+impl<W: Wire, C: Clock> Cycle<'_, W, C> {
+    async fn run(&mut self, now: Moment) -> Result<(), Cause> {
+        // The secret is looked at only where a changed one would make a difference.
+        let secret = if self.state.is_backing_off(now) { self.tools.wire.secret().await } else { None };
+        match self.state.plan(now, self.deadline, self.policy(), secret) {
+            TokenPlan::Use => self.ping().await,
+            TokenPlan::PingThenAsk(trigger) => {
+                let verdict = self.ping().await;
+                if self.asked == Asking::NotYet {
+                    // Its failure is in the attempts, and no fault of this cycle: the token still lives.
+                    let _ = self.ask(trigger).await;
+                }
+                verdict
+            }
+            TokenPlan::AskThenPing(trigger, earliest) => {
+                self.tools.clock.sleep_until(earliest).await;
+                let asked = self.ask(trigger).await;
+                match asked {
+                    Err(cause) if self.state.live_token(self.now()).is_none() => Err(cause),
+                    _ => self.ping().await,
+                }
+            }
+            TokenPlan::Fail(cause) => Err(cause),
+        }
+    }
+
+    /// Pings, and once more with another token if this one, from an earlier cycle, is refused.
+    async fn ping(&mut self) -> Result<(), Cause> {
+        let first = self.send_ping().await;
+        if first != Err(REJECTED) {
+            return first;
+        }
+        let may_ask = self.asked == Asking::NotYet && self.state.may_replace_rejected(self.now());
+        if may_ask && !self.time_left().is_zero() {
+            self.state.drop_rejected();
+            if self.ask(Trigger::Rejected).await? == Novelty::New {
+                let second = self.send_ping().await;
+                if second != Err(REJECTED) {
+                    return second;
+                }
+            }
+        }
+        if self.asked == Asking::Answered {
+            let random = self.tools.random.f64();
+            self.state.back_off_rejected(self.now(), &self.target.token.policy, random);
+        }
+        first
+    }
+
+    async fn send_ping(&mut self) -> Result<(), Cause> {
+        let Some(token) = self.state.live_token(self.now()).cloned() else { return Err(USELESS_ANSWER) };
+        let bound = self.target.timeout.min(self.time_left());
+        if bound.is_zero() {
+            // Only a token request that took all there was leads here.
+            return Err(Cause { request: Request::Token, reason: Reason::ResponseTimeout });
+        }
+        let exchange = self.tools.wire.ping(&token, bound).await;
+        let rejected = exchange.result.is_err_and(|failure| failure.reason == Reason::TokenRejected);
+        let rejected_early = rejected && self.state.note_rejection(self.now());
+        if exchange.result.is_ok() {
+            self.state.accepted();
+        }
+        self.attempts.push(Attempt {
+            request: Request::Ping,
+            trace: exchange.trace,
+            result: exchange.result.map(|()| Achievement::Ponged),
+            rejected_early,
+        });
+        exchange.result.map_err(|failure| Cause { request: Request::Ping, reason: failure.reason })
+    }
+
+    /// Asks for a token; once more, a second later, if the server gave the same one with nothing left of it.
+    async fn ask(&mut self, trigger: Trigger) -> Result<Novelty, Cause> {
+        let (mut asked, mut novelty) = self.request_token(trigger).await?;
+        let again = self.now().plus(REISSUE_GRACE);
+        let used_up = novelty == Novelty::Unchanged && self.state.is_about_to_be_reissued(self.now());
+        if used_up && again < self.deadline {
+            self.tools.clock.sleep_until(again).await;
+            (asked, novelty) = self.request_token(trigger).await?;
+        }
+        if self.state.live_token(self.now()).is_none() {
+            self.fail(asked, USELESS_ANSWER.reason.into());
+            return Err(USELESS_ANSWER);
+        }
+        Ok(novelty)
+    }
+
+    async fn request_token(&mut self, trigger: Trigger) -> Result<(Asked, Novelty), Cause> {
+        let bound = self.token_bound();
+        if bound.is_zero() {
+            return Err(Cause { request: Request::Token, reason: Reason::ResponseTimeout });
+        }
+        let exchange = self.tools.wire.request_token(bound).await;
+        let asked = Asked { at: exchange.trace.started, secret: exchange.secret };
+        let result = match exchange.result {
+            Ok(answer) => {
+                self.asked = Asking::Answered;
+                let settings = &self.target.token;
+                let scopes = ScopeSettings { requested: &settings.scopes, expected: &settings.expected_scopes };
+                Ok(self.state.answered(asked, answer, &scopes, &settings.policy))
+            }
+            Err(failure) => {
+                self.fail(asked, failure);
+                Err(failure)
+            }
+        };
+        self.attempts.push(Attempt {
+            request: Request::Token,
+            trace: exchange.trace,
+            result: result.map(|novelty| match novelty {
+                Novelty::New => Achievement::TokenRefreshed(trigger),
+                Novelty::Unchanged => Achievement::TokenUnchanged,
+            }),
+            rejected_early: false,
+        });
+        match result {
+            Ok(novelty) => Ok((asked, novelty)),
+            Err(failure) => Err(Cause { request: Request::Token, reason: failure.reason }),
+        }
+    }
+
+    fn fail(&mut self, asked: Asked, failure: Failure) {
+        self.asked = Asking::Failed;
+        let random = self.tools.random.f64();
+        self.state.failed(asked, failure, &self.target.token.policy, random);
+    }
+
+    /// The bound of a token request: while a live token is held, half of the time is left for the ping with it.
+    fn token_bound(&self) -> std::time::Duration {
+        let still_to_ping = !self.attempts.iter().any(|attempt| attempt.request == Request::Ping);
+        let left = self.time_left();
+        let share = if still_to_ping && self.state.live_token(self.now()).is_some() { left / 2 } else { left };
+        self.target.timeout.min(share)
+    }
+
+    fn time_left(&self) -> std::time::Duration {
+        self.now().until(self.deadline)
+    }
+
+    fn now(&self) -> Moment {
+        self.tools.clock.now().moment
+    }
+
+    fn policy(&self) -> &TokenPolicy {
+        &self.target.token.policy
+    }
+}
+
+const REJECTED: Cause = Cause { request: Request::Ping, reason: Reason::TokenRejected };
+
+/// The server answered with a token that has no time left, or spent it before the answer arrived.
+const USELESS_ANSWER: Cause = Cause { request: Request::Token, reason: Reason::BadResponse };

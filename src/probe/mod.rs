@@ -1,0 +1,7 @@
+//! The engine: one cycle, and the loops that start cycles. It records nothing and knows no HTTP.
+
+mod cycle;
+mod scheduler;
+
+pub use cycle::{Tools, run_cycle};
+pub use scheduler::{Fleet, Job, Observer, TaskDied};
