@@ -2,6 +2,7 @@
 
 pub mod back_off;
 pub mod fault;
+mod held_token;
 pub mod lifetime;
 pub mod report;
 pub mod response;

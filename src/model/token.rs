@@ -1,18 +1,16 @@
 //! A token's life: what is held, what was refused, when to ask again. Every rule is a function of `now`.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::back_off::{BackOff, Circumstances};
 use super::fault::{Cause, Failure, Reason, Request};
-use super::lifetime::refresh_margin;
+use super::held_token::{Basis, HeldToken};
 use super::response::TokenAnswer;
 use super::secret::{AccessToken, Fingerprint};
 use super::target::TokenPolicy;
 use super::time::{Moment, Stamp};
 
-/// Servers that re-issue a token round what is left of it down to whole seconds: one second after the expiry they
-/// stated, the next one is certainly a new one.
-pub const REISSUE_GRACE: Duration = Duration::from_secs(1);
+pub use super::held_token::{HeldView, REISSUE_GRACE};
 
 /// After so many different secrets without an accepted token, a further one no longer ends a back-off.
 const SECRETS_REMEMBERED: usize = 16;
@@ -92,36 +90,8 @@ pub struct TokenState {
     failure: Option<BackOff>,
     /// Holds back token requests caused by a 401 after new tokens were refused too.
     refusal: Option<BackOff>,
-    /// Secrets that were sent since a token was last accepted: each ends a back-off at most once.
+    /// Secrets that were sent since a token was last accepted, the latest last: each ends a back-off at most once.
     secrets_tried: Vec<Fingerprint>,
-}
-
-#[derive(Clone, Debug)]
-struct HeldToken {
-    access_token: AccessToken,
-    /// Just before the request that first brought it was sent.
-    issued: Stamp,
-    expiry: Expiry,
-    /// From the request to the expiry, when the expiry was last set.
-    lifetime: Duration,
-    margin: Duration,
-    /// A request within the margin brought it again: the next one has a chance only after expiry.
-    reissued: bool,
-    early_rejection_noted: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Expiry {
-    at: Stamp,
-    basis: Basis,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Basis {
-    /// By `expires_in`.
-    Stated,
-    /// By `token.default_lifetime`.
-    Assumed,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -152,19 +122,6 @@ pub struct TokenView {
     pub scopes_missing: Option<usize>,
 }
 
-/// What is shown of a token that is held.
-#[derive(Clone, Copy, Debug)]
-pub struct HeldView {
-    /// When it was first issued.
-    pub issued: Stamp,
-    /// When it expires.
-    pub expiry: Stamp,
-    /// Its lifetime as stated or assumed.
-    pub lifetime: Duration,
-    /// How long before expiry the next one is asked for.
-    pub margin: Duration,
-}
-
 impl TokenState {
     /// What a cycle that starts `now` and ends at `cycle_end` does about its token.
     ///
@@ -189,7 +146,9 @@ impl TokenState {
             }
             (Some(held), None) => {
                 let (due, trigger) = self.due(held, policy);
-                if now < due {
+                // `max_age` is a promise to ask at least so often: the cycle in which it runs out asks.
+                let is_due = if trigger == Trigger::Age { due < cycle_end } else { due <= now };
+                if !is_due {
                     TokenPlan::Use
                 } else if held.is_live(cycle_end) {
                     TokenPlan::PingThenAsk(trigger)
@@ -264,7 +223,8 @@ impl TokenState {
     /// The API took the token.
     pub fn accepted(&mut self) {
         self.refusal = None;
-        self.secrets_tried.clear();
+        // The one in use stays known: it is no change.
+        self.secrets_tried.drain(..self.secrets_tried.len().saturating_sub(1));
     }
 
     /// The API answered 401 to the token at `now`. Says whether it should still have lived, once per token.
@@ -317,11 +277,12 @@ impl TokenState {
 
     fn note_asked(&mut self, asked: Asked) {
         self.asked = Some(asked.at);
-        if let Some(secret) = asked.secret
-            && self.is_worth_trying(secret)
-        {
-            self.secrets_tried.push(secret);
+        let Some(secret) = asked.secret else { return };
+        self.secrets_tried.retain(|&tried| tried != secret);
+        if self.secrets_tried.len() == SECRETS_REMEMBERED {
+            self.secrets_tried.remove(0);
         }
+        self.secrets_tried.push(secret);
     }
 
     fn is_worth_trying(&self, secret: Fingerprint) -> bool {
@@ -360,60 +321,5 @@ impl ScopeSettings<'_> {
     fn missing(&self, granted: Option<&[String]>) -> usize {
         let granted = granted.unwrap_or(self.requested);
         self.expected.iter().filter(|scope| !granted.contains(scope)).count()
-    }
-}
-
-impl HeldToken {
-    fn issued(asked: Stamp, answer: TokenAnswer, policy: &TokenPolicy) -> Self {
-        let (lifetime, basis) = match answer.expires_in {
-            Some(stated) => (stated, Basis::Stated),
-            None => (policy.default_lifetime, Basis::Assumed),
-        };
-        Self {
-            access_token: answer.access_token,
-            issued: asked,
-            expiry: Expiry::after(asked, lifetime, basis),
-            lifetime,
-            margin: refresh_margin(lifetime, policy),
-            reissued: false,
-            early_rejection_noted: false,
-        }
-    }
-
-    /// The server gave the same token again.
-    fn reissued(mut self, asked: Stamp, expires_in: Option<Duration>, policy: &TokenPolicy) -> Self {
-        let live = self.is_live(asked.moment);
-        match (expires_in, self.expiry.basis) {
-            // Rounded down at every answer: a known expiry only ever comes nearer.
-            (Some(stated), Basis::Stated) if live => {
-                let expiry = Expiry::after(asked, stated, Basis::Stated);
-                if expiry.at.moment < self.expiry.at.moment {
-                    self.expiry = expiry;
-                }
-            }
-            (Some(stated), Basis::Stated) if stated <= REISSUE_GRACE => {}
-            (Some(stated), _) => self.renew(asked, stated, Basis::Stated, policy),
-            (None, Basis::Stated) if live => {}
-            (None, _) => self.renew(asked, policy.default_lifetime, Basis::Assumed, policy),
-        }
-        self.reissued = self.expiry.at.moment.minus(self.margin) <= asked.moment;
-        self
-    }
-
-    fn renew(&mut self, asked: Stamp, lifetime: Duration, basis: Basis, policy: &TokenPolicy) {
-        self.expiry = Expiry::after(asked, lifetime, basis);
-        self.lifetime = lifetime;
-        self.margin = refresh_margin(lifetime, policy);
-    }
-
-    fn is_live(&self, now: Moment) -> bool {
-        now < self.expiry.at.moment
-    }
-}
-
-impl Expiry {
-    fn after(asked: Stamp, lifetime: Duration, basis: Basis) -> Self {
-        let moment = asked.moment.plus(lifetime);
-        Self { at: Stamp { moment, wall: asked.wall_at(moment) }, basis }
     }
 }

@@ -37,6 +37,8 @@ pub struct Job<W, O> {
     pub wire: W,
     /// Is told of its cycles.
     pub observer: O,
+    /// Spreads its back-offs.
+    pub random: fastrand::Rng,
 }
 
 /// The task of a target has ended, which none ever should.
@@ -86,9 +88,8 @@ impl Fleet {
 }
 
 async fn probe_for_ever<W: Wire, O: Observer, C: Clock>(job: Job<W, O>, clock: C, origin: Moment) {
-    let Job { target, wire, observer } = job;
+    let Job { target, wire, observer, mut random } = job;
     let schedule = Schedule::spread(origin, target.interval, &target.name);
-    let mut random = fastrand::Rng::new();
     let mut state = TokenState::default();
     let mut start = schedule.first();
     loop {

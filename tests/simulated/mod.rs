@@ -1,0 +1,365 @@
+//! A world on simulated time: an authorization server and an API as pure bookkeeping, a clock that runs as fast as the
+//! tests let it, and the real scheduler and engine between them.
+#![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use oauth_probe_exporter::client::{PingExchange, TokenExchange, Wire};
+use oauth_probe_exporter::clock::Clock;
+use oauth_probe_exporter::model::fault::{Failure, Reason};
+use oauth_probe_exporter::model::report::{Achievement, CycleReport, Phases, Trace};
+use oauth_probe_exporter::model::response::TokenAnswer;
+use oauth_probe_exporter::model::secret::{AccessToken, Fingerprint, Secret};
+use oauth_probe_exporter::model::target::{
+    BasicEncoding, ClientAuthentication, ConnectionMode, Expectation, PingSettings, ScheduleMode, SecretSource, Target,
+    TokenPolicy, TokenSettings, Transport,
+};
+use oauth_probe_exporter::model::time::{Moment, Stamp};
+use oauth_probe_exporter::model::token::Trigger;
+use oauth_probe_exporter::probe::{Fleet, Job, Observer};
+
+pub const LATENCY: Duration = Duration::from_millis(40);
+
+pub const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+pub const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+pub const fn hours(count: u64) -> Duration {
+    Duration::from_secs(count * 3600)
+}
+
+/// Follows tokio's paused time, and can be made to jump ahead as suspend does to `CLOCK_BOOTTIME`.
+#[derive(Clone, Debug)]
+pub struct SimClock {
+    origin: tokio::time::Instant,
+    suspended_millis: Arc<AtomicU64>,
+}
+
+impl SimClock {
+    pub fn start() -> Self {
+        Self { origin: tokio::time::Instant::now(), suspended_millis: Arc::default() }
+    }
+
+    /// Time since the start, suspend included.
+    pub fn elapsed(&self) -> Duration {
+        self.origin.elapsed() + Duration::from_millis(self.suspended_millis.load(Ordering::SeqCst))
+    }
+
+    pub fn suspend(&self, length: Duration) {
+        self.suspended_millis.fetch_add(u64::try_from(length.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Stamp {
+        let elapsed = self.elapsed();
+        Stamp {
+            moment: Moment::since_boot(seconds(1_000) + elapsed),
+            wall: SystemTime::UNIX_EPOCH + seconds(1_700_000_000) + elapsed,
+        }
+    }
+
+    async fn sleep_until(&self, moment: Moment) {
+        loop {
+            let left = self.now().moment.until(moment);
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
+    }
+}
+
+/// How the authorization server issues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issuing {
+    /// Another token at each request.
+    Fresh,
+    /// The same token until it expires, with what is left rounded down to whole seconds.
+    Legacy,
+    /// Another token at each request, whose lifetime is not stated.
+    Unstated,
+    /// The same token for ever, whose lifetime is not stated.
+    UnstatedForEver,
+}
+
+/// What goes wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    None,
+    Fails(Reason),
+    RateLimited(Duration),
+    Hangs,
+    /// The API refuses good tokens.
+    Refuses,
+}
+
+type Script = Box<dyn Fn(Duration) -> Trouble + Send + Sync>;
+
+/// The servers' side of one target.
+pub struct World {
+    pub clock: SimClock,
+    pub issuing: Issuing,
+    pub lifetime: Duration,
+    /// What goes wrong at the token endpoint, by time since the start.
+    pub token_trouble: Script,
+    /// What goes wrong at the API.
+    pub ping_trouble: Script,
+    /// The secret the client would read, and whether the server takes it, by time since the start.
+    pub secret: Box<dyn Fn(Duration) -> (u64, bool) + Send + Sync>,
+    books: Mutex<Books>,
+}
+
+#[derive(Default)]
+pub struct Books {
+    /// Times of token requests.
+    pub token_requests: Vec<Duration>,
+    /// Times of pings.
+    pub pings: Vec<Duration>,
+    /// Pings with a token that had expired by the server's own clock.
+    pub expired_pings: usize,
+    pub refused_pings: usize,
+    issued: HashMap<String, Duration>,
+    current: Option<(String, Duration)>,
+    revoked_before: Duration,
+    serial: u64,
+    pub reports: Vec<(Duration, CycleReport)>,
+    pub skipped: u64,
+    pub lags: Vec<Duration>,
+}
+
+impl World {
+    pub fn new(issuing: Issuing, lifetime: Duration) -> Self {
+        Self {
+            clock: SimClock::start(),
+            issuing,
+            lifetime,
+            token_trouble: Box::new(|_| Trouble::None),
+            ping_trouble: Box::new(|_| Trouble::None),
+            secret: Box::new(|_| (1, true)),
+            books: Mutex::default(),
+        }
+    }
+
+    pub fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap()
+    }
+
+    /// The API refuses every token issued so far; a legacy server forgets its own.
+    pub fn revoke_all(&self) {
+        let now = self.clock.elapsed();
+        let mut books = self.books();
+        books.revoked_before = now;
+        books.current = None;
+    }
+
+    fn issue(&self, now: Duration) -> (String, Duration) {
+        let mut books = self.books();
+        if let (Issuing::Legacy | Issuing::UnstatedForEver, Some((token, expiry))) = (self.issuing, &books.current)
+            && (now < *expiry || self.issuing == Issuing::UnstatedForEver)
+        {
+            return (token.clone(), *expiry);
+        }
+        books.serial += 1;
+        let token = format!("token-{}", books.serial);
+        let expiry = now + self.lifetime;
+        books.issued.insert(token.clone(), now);
+        books.current = Some((token.clone(), expiry));
+        (token, expiry)
+    }
+
+    fn answer(&self, now: Duration) -> TokenAnswer {
+        let (token, expiry) = self.issue(now);
+        let stated = match self.issuing {
+            Issuing::Fresh => Some(self.lifetime),
+            Issuing::Legacy => Some(seconds((expiry - now).as_secs())),
+            Issuing::Unstated | Issuing::UnstatedForEver => None,
+        };
+        TokenAnswer { access_token: AccessToken::parse(token).unwrap(), expires_in: stated, scopes: None }
+    }
+
+    /// 401 if the API does not know the token, or no longer.
+    fn authorize(&self, token: &str, now: Duration) -> Result<(), Failure> {
+        let mut books = self.books();
+        let issued = *books.issued.get(token).expect("only issued tokens are sent");
+        let expired = self.issuing != Issuing::UnstatedForEver && now >= issued + self.lifetime;
+        if expired {
+            books.expired_pings += 1;
+        }
+        if expired || issued < books.revoked_before {
+            books.refused_pings += 1;
+            return Err(Reason::TokenRejected.into());
+        }
+        Ok(())
+    }
+
+    async fn suffer(&self, trouble: Trouble, bound: Duration) -> Result<(), Failure> {
+        match trouble {
+            Trouble::Hangs => {
+                tokio::time::sleep(bound).await;
+                Err(Reason::ResponseTimeout.into())
+            }
+            other => {
+                tokio::time::sleep(LATENCY.min(bound)).await;
+                match other {
+                    Trouble::Fails(reason) => Err(reason.into()),
+                    Trouble::RateLimited(after) => {
+                        Err(Failure { reason: Reason::RateLimited, retry_after: Some(after) })
+                    }
+                    Trouble::Refuses => Err(Reason::TokenRejected.into()),
+                    Trouble::None | Trouble::Hangs => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn trace(&self, started: Stamp) -> Trace {
+        Trace {
+            started,
+            duration: started.moment.until(self.clock.now().moment),
+            sent: true,
+            status: None,
+            connections_opened: 1,
+            phases: Phases::default(),
+            peer: None,
+        }
+    }
+}
+
+/// The client's side.
+#[derive(Clone)]
+pub struct SimWire(pub Arc<World>);
+
+impl Wire for SimWire {
+    async fn secret(&self) -> Option<Fingerprint> {
+        Some(Fingerprint((self.0.secret)(self.0.clock.elapsed()).0))
+    }
+
+    async fn request_token(&self, bound: Duration) -> TokenExchange {
+        let world = &self.0;
+        let started = world.clock.now();
+        let now = world.clock.elapsed();
+        world.books().token_requests.push(now);
+        let (secret, good) = (world.secret)(now);
+        let suffered = world.suffer((world.token_trouble)(now), bound).await;
+        let result = match suffered {
+            Ok(()) if !good => Err(Reason::InvalidClient.into()),
+            Ok(()) => Ok(world.answer(world.clock.elapsed())),
+            Err(failure) => Err(failure),
+        };
+        TokenExchange { trace: world.trace(started), secret: Some(Fingerprint(secret)), result }
+    }
+
+    async fn ping(&self, token: &AccessToken, bound: Duration) -> PingExchange {
+        let world = &self.0;
+        let started = world.clock.now();
+        let now = world.clock.elapsed();
+        world.books().pings.push(now);
+        let authorized = world.authorize(token.secret().expose(), now);
+        let suffered = world.suffer((world.ping_trouble)(now), bound).await;
+        PingExchange { trace: world.trace(started), result: suffered.and(authorized) }
+    }
+}
+
+impl Observer for SimWire {
+    fn cycle_started(&self, lag: Duration) {
+        self.0.books().lags.push(lag);
+    }
+
+    fn cycle_ended(&self, report: &CycleReport) {
+        let now = self.0.clock.elapsed();
+        self.0.books().reports.push((now, report.clone()));
+    }
+
+    fn cycles_skipped(&self, count: u64) {
+        self.0.books().skipped += count;
+    }
+}
+
+/// Runs the target in the world for so long.
+pub async fn live(world: &Arc<World>, target: Target, length: Duration) -> Fleet {
+    let mut fleet = Fleet::default();
+    let wire = SimWire(Arc::clone(world));
+    let job = Job { target: Arc::new(target), wire: wire.clone(), observer: wire, random: fastrand::Rng::with_seed(7) };
+    fleet.spawn(job, world.clock.clone(), world.clock.now().moment);
+    tokio::time::sleep(length).await;
+    fleet
+}
+
+impl Books {
+    pub fn failures(&self) -> Vec<(Duration, Reason)> {
+        self.reports.iter().filter_map(|(at, report)| Some((*at, report.verdict.err()?.reason))).collect()
+    }
+
+    pub fn count(&self, achievement: Achievement) -> usize {
+        self.attempts().filter(|attempt| attempt.result == Ok(achievement)).count()
+    }
+
+    pub fn refreshes(&self, trigger: Trigger) -> usize {
+        self.count(Achievement::TokenRefreshed(trigger))
+    }
+
+    pub fn early_rejections(&self) -> usize {
+        self.attempts().filter(|attempt| attempt.rejected_early).count()
+    }
+
+    pub fn successes_after(&self, moment: Duration) -> Option<Duration> {
+        self.reports.iter().find(|(at, report)| *at > moment && report.verdict.is_ok()).map(|(at, _)| *at)
+    }
+
+    fn attempts(&self) -> impl Iterator<Item = &oauth_probe_exporter::model::report::Attempt> {
+        self.reports.iter().flat_map(|(_, report)| &report.attempts)
+    }
+}
+
+/// A target with the contract's defaults.
+pub fn target(interval: Duration) -> Target {
+    Target {
+        name: "simulated".to_owned(),
+        labels: [].into(),
+        interval,
+        schedule: ScheduleMode::On,
+        timeout: seconds(10).min(interval),
+        latency_objective: seconds(1),
+        client_secret_expires: None,
+        token: TokenSettings {
+            endpoint: "https://auth.example/oauth/token".parse().unwrap(),
+            client_id: "acme".to_owned(),
+            authentication: ClientAuthentication::Basic {
+                secret: SecretSource::Inline(Secret::new("secret".to_owned())),
+                encoding: BasicEncoding::Form,
+            },
+            scopes: Vec::new(),
+            params: [].into(),
+            expected_scopes: Vec::new(),
+            policy: TokenPolicy {
+                interval,
+                max_age: Some(minutes(5)),
+                refresh_margin: None,
+                default_lifetime: minutes(10),
+            },
+            transport: Transport::default(),
+        },
+        ping: PingSettings {
+            endpoint: "https://api.example/ping".parse().unwrap(),
+            method: "GET".to_owned(),
+            headers: [].into(),
+            expect: Expectation { status: vec![200], json: [].into() },
+            connection: ConnectionMode::Fresh,
+            transport: Transport::default(),
+        },
+    }
+}
+
+/// The target without `max_age`.
+pub fn without_max_age(mut target: Target) -> Target {
+    target.token.policy.max_age = None;
+    target
+}
