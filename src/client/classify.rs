@@ -15,8 +15,8 @@ pub(super) fn classify(error: &reqwest::Error, stage: Stage, path: NetworkPath) 
     if causes(error).filter_map(<dyn Error>::downcast_ref).any(is_local) {
         return Reason::LocalError;
     }
-    if let Some(problem) = causes(error).find_map(tls_error)
-        && let Some(reason) = classify_tls(problem)
+    if let Some(problem) = causes(error).find_map(<dyn Error>::downcast_ref)
+        && let Some(reason) = classify_tls(problem, stage)
     {
         return reason;
     }
@@ -44,7 +44,12 @@ pub(super) const fn timed_out(stage: Stage, path: NetworkPath) -> Reason {
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| inner(error).or_else(|| error.source()))
+}
+
+/// What an I/O error wraps; its `source` would be that of the wrapped one, which would then go unseen.
+fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    error.downcast_ref::<io::Error>()?.get_ref().map(|inner| inner as &(dyn Error + 'static))
 }
 
 /// Out of descriptors, ports, buffers or memory.
@@ -56,18 +61,18 @@ fn is_local(error: &io::Error) -> bool {
         .any(|errno| errno.raw_os_error() == code)
 }
 
-/// rustls hides its errors inside I/O errors.
-fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    cause.downcast_ref().or_else(|| inner?.downcast_ref())
-}
-
-/// What TLS says more exactly than the stage does. Under TLS 1.3 a refusal of our certificate arrives after the
-/// handshake, with the first read.
-fn classify_tls(error: &rustls::Error) -> Option<Reason> {
+/// What TLS says more exactly than the stage does.
+fn classify_tls(error: &rustls::Error, stage: Stage) -> Option<Reason> {
     match error {
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Some(Reason::Certificate),
         rustls::Error::AlertReceived(alert) if is_about_our_certificate(*alert) => Some(Reason::ClientCertificate),
+        // Under TLS 1.3 the server looks at our certificate when our side of the handshake is over: what it then
+        // objects to can be nothing else.
+        rustls::Error::AlertReceived(AlertDescription::DecryptError | AlertDescription::HandshakeFailure)
+            if stage == Stage::Sent =>
+        {
+            Some(Reason::ClientCertificate)
+        }
         _ => None,
     }
 }

@@ -12,11 +12,8 @@ use oauth_probe_exporter::clock::Clock;
 use oauth_probe_exporter::model::fault::{Failure, Reason};
 use oauth_probe_exporter::model::report::{Achievement, CycleReport, Phases, Trace};
 use oauth_probe_exporter::model::response::TokenAnswer;
-use oauth_probe_exporter::model::secret::{AccessToken, Fingerprint, Secret};
-use oauth_probe_exporter::model::target::{
-    BasicEncoding, ClientAuthentication, ConnectionMode, Expectation, PingSettings, ScheduleMode, SecretSource, Target,
-    TokenPolicy, TokenSettings, Transport,
-};
+use oauth_probe_exporter::model::secret::{AccessToken, Fingerprint};
+use oauth_probe_exporter::model::target::Target;
 use oauth_probe_exporter::model::time::{Moment, Stamp};
 use oauth_probe_exporter::model::token::Trigger;
 use oauth_probe_exporter::probe::{Fleet, Job, Observer};
@@ -321,41 +318,11 @@ impl Books {
 
 /// A target with the contract's defaults.
 pub fn target(interval: Duration) -> Target {
-    Target {
-        name: "simulated".to_owned(),
-        labels: [].into(),
-        interval,
-        schedule: ScheduleMode::On,
-        timeout: seconds(10).min(interval),
-        latency_objective: seconds(1),
-        client_secret_expires: None,
-        token: TokenSettings {
-            endpoint: "https://auth.example/oauth/token".parse().unwrap(),
-            client_id: "acme".to_owned(),
-            authentication: ClientAuthentication::Basic {
-                secret: SecretSource::Inline(Secret::new("secret".to_owned())),
-                encoding: BasicEncoding::Form,
-            },
-            scopes: Vec::new(),
-            params: [].into(),
-            expected_scopes: Vec::new(),
-            policy: TokenPolicy {
-                interval,
-                max_age: Some(minutes(5)),
-                refresh_margin: None,
-                default_lifetime: minutes(10),
-            },
-            transport: Transport::default(),
-        },
-        ping: PingSettings {
-            endpoint: "https://api.example/ping".parse().unwrap(),
-            method: "GET".to_owned(),
-            headers: [].into(),
-            expect: Expectation { status: vec![200], json: [].into() },
-            connection: ConnectionMode::Fresh,
-            transport: Transport::default(),
-        },
-    }
+    let mut target = crate::targets::target("https://server.example");
+    target.interval = interval;
+    target.timeout = target.timeout.min(interval);
+    target.token.policy.interval = interval;
+    target
 }
 
 /// The target without `max_age`.
