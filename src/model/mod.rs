@@ -1,5 +1,6 @@
 //! Pure decisions and data: no clock, no socket, no file, nothing that awaits. Everything is handed `now`.
 
+pub mod advice;
 pub mod back_off;
 pub mod fault;
 mod held_token;

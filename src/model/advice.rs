@@ -1,0 +1,177 @@
+//! What a failure means and what to do about it, for a person.
+
+use super::fault::{Cause, Fault, Reason, Request};
+
+/// Words for a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// What happened.
+    pub meaning: &'static str,
+    /// What to do next, and who.
+    pub remedy: &'static str,
+}
+
+impl Fault {
+    /// Who has to act.
+    #[must_use]
+    pub const fn owner(self) -> &'static str {
+        match self {
+            Self::Network => "the network between here and the server",
+            Self::Auth => "the credentials, or what they may do",
+            Self::AuthorizationServer => "the authorization server (the provider)",
+            Self::ResourceServer => "the API (the provider)",
+            Self::Exporter => "this exporter or its machine",
+        }
+    }
+}
+
+/// What `cause` means and what to do.
+#[must_use]
+pub const fn advice(cause: Cause) -> Advice {
+    let (meaning, remedy) = match cause.reason {
+        Reason::SecretUnavailable => (
+            "The client secret or a key could not be read, so no request was sent.",
+            "Check that the file is there, is not empty and may be read by this process's user.",
+        ),
+        Reason::LocalError => (
+            "This machine is out of file descriptors, ports or buffers.",
+            "Raise the process's limits (LimitNOFILE, ulimit -n) or find what uses them up.",
+        ),
+        Reason::Proxy => (
+            "The proxy cannot be reached, or refuses to let this request through.",
+            "Check proxy_url or the proxy variables of the environment, the proxy's credentials and its rules.",
+        ),
+        Reason::Dns => (
+            "The server's host name did not resolve.",
+            "Check the name in the configuration, then the name servers of this machine.",
+        ),
+        Reason::Connect => (
+            "No connection: the port is closed, or a router or firewall refuses.",
+            "Check address and port, then routes and firewalls; if they are right, ask the provider whether the server is up.",
+        ),
+        Reason::ConnectTimeout => (
+            "No connection in time: packets are dropped, or the TLS handshake hangs.",
+            "Check routes and firewalls between here and the server.",
+        ),
+        Reason::Tls => (
+            "The TLS handshake failed before any certificate was judged.",
+            "Check that the port speaks TLS 1.2 or 1.3 and that nothing in between intercepts it.",
+        ),
+        Reason::Certificate => (
+            "The server's certificate does not verify: expired, for another name, or by an unknown authority.",
+            "If the provider uses a private authority, set tls.ca_file; otherwise tell the provider.",
+        ),
+        Reason::ClientCertificate => (
+            "The server refuses our client certificate, or demands one that is not configured.",
+            "Check tls.cert_file and tls.key_file: dates, issuer, and whether the provider knows this certificate.",
+        ),
+        Reason::ResponseTimeout => (
+            "The server took the connection but gave no whole answer in time.",
+            "It is overloaded or hangs: tell the provider; if slow answers are normal there, raise timeout.",
+        ),
+        Reason::ConnectionClosed => (
+            "The server closed the connection before its answer was whole.",
+            "It restarts, is overloaded, or a load balancer gives up: tell the provider.",
+        ),
+        Reason::ProtocolError => (
+            "What came back is not HTTP.",
+            "Check that host and port are those of the server, and http:// against https://.",
+        ),
+        Reason::Redirected => (
+            "The server redirects elsewhere; credentials are never sent after a redirect.",
+            "Put the final address into the configuration: often https:// for http://, another path, or a login page.",
+        ),
+        Reason::RateLimited => (
+            "The server says that it is asked too often (429).",
+            "Find who else uses these credentials; raise interval or token.max_age, or ask for a higher limit.",
+        ),
+        Reason::ServerError => ("The server failed (5xx).", "The provider must act: report time, target and status."),
+        Reason::Forbidden => forbidden(cause.request),
+        Reason::InvalidClient => (
+            "The authorization server does not accept this client id and secret.",
+            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired; some servers need token.basic_encoding: raw or token.auth: post.",
+        ),
+        Reason::UnauthorizedClient => (
+            "The client is known but may not use the client-credentials grant.",
+            "Ask the provider to allow this grant for the client.",
+        ),
+        Reason::InvalidScope => (
+            "A requested scope is unknown or not allowed for this client.",
+            "Correct token.scopes, or ask the provider to grant them.",
+        ),
+        Reason::UnsupportedGrantType => (
+            "The server does not support the client-credentials grant at this address.",
+            "Check authorization_server and token.path.",
+        ),
+        Reason::BadRequest => (
+            "The authorization server finds the token request malformed (400).",
+            "Check token.auth, token.params and token.scopes against the provider's documentation.",
+        ),
+        Reason::TokenRejected => (
+            "The API refuses a token that was issued just now or should still live (401).",
+            "Authorization server and API disagree: check that both belong to the same environment, then tell the provider (removed signing keys, revoked tokens).",
+        ),
+        Reason::UnexpectedStatus => unexpected_status(cause.request),
+        Reason::BadResponse => bad_response(cause.request),
+        Reason::UnexpectedBody => (
+            "The API answered JSON, but not what was expected.",
+            "Check ping.path and ping.expect.json; if they are right, the provider's API reports a problem.",
+        ),
+    };
+    Advice { meaning, remedy }
+}
+
+const fn forbidden(request: Request) -> (&'static str, &'static str) {
+    match request {
+        Request::Token => (
+            "The authorization server forbids this client to ask (403).",
+            "Ask the provider whether the client or this network's address is blocked.",
+        ),
+        Request::Ping => (
+            "The API knows the token but does not allow this call (403).",
+            "Ask the provider for the missing permission or scope; request it with token.scopes.",
+        ),
+    }
+}
+
+const fn unexpected_status(request: Request) -> (&'static str, &'static str) {
+    match request {
+        Request::Token => (
+            "The authorization server answered with a status that no token endpoint should.",
+            "A 404 mostly means a wrong authorization_server or token.path.",
+        ),
+        Request::Ping => (
+            "The API answered with a status that was not expected.",
+            "A 404 mostly means a wrong resource_server or ping.path; see ping.expect.status.",
+        ),
+    }
+}
+
+const fn bad_response(request: Request) -> (&'static str, &'static str) {
+    match request {
+        Request::Token => (
+            "The answer holds no usable token: not JSON, no access_token, another type than Bearer, or no time left.",
+            "Check that the address is that of the token endpoint and not of a login page; otherwise tell the provider.",
+        ),
+        Request::Ping => (
+            "The answer is not the JSON that was expected, or is over 1 MiB.",
+            "Check resource_server and ping.path: a page for people often hides behind a 200.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_whole_sentences_of_its_own() {
+        for request in Request::ALL {
+            for reason in Reason::ALL {
+                let Advice { meaning, remedy } = advice(Cause { request, reason });
+                assert!(meaning.ends_with('.') && remedy.ends_with('.'), "{reason:?}");
+                assert_ne!(meaning, remedy);
+            }
+        }
+    }
+}
