@@ -4,4 +4,5 @@
 //!
 //! ARCHITECTURE.md has the map; [`model`] has the decisions, [`probe`] the one engine that carries them out.
 
+pub mod config;
 pub mod model;
