@@ -1,8 +1,8 @@
 //! From a YAML file, or from the environment, to a typed [`Config`]: every mistake at once, each with its line.
 //!
-//! [`yaml`] makes a tree of the text, [`fields`] takes its mappings apart, [`raw`] mirrors them with every key
-//! optional, [`resolve`] turns a target laid over `defaults` into a [`Target`](crate::model::target::Target).
-//! What cannot be honoured yet is in [`unavailable`]. Nothing here opens a file but the configuration itself.
+//! `yaml` makes a tree of the text, `fields` takes its mappings apart, `raw` mirrors them with every key
+//! optional, `resolve` turns a target laid over `defaults` into a [`Target`](crate::model::target::Target).
+//! What cannot be honoured yet is in `unavailable`. Nothing here opens a file but the configuration itself.
 
 mod address;
 mod collections;
