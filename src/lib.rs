@@ -6,5 +6,6 @@
 
 pub mod client;
 pub mod clock;
+pub mod config;
 pub mod model;
 pub mod probe;

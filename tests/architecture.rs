@@ -22,7 +22,7 @@ const OWNED_CRATES: [(&str, &[&str]); 5] = [
     ("reqwest", &["client"]),
     ("rustls", &["client"]),
     ("axum", &["server", "simulator"]),
-    ("saphyr", &["config"]),
+    ("saphyr_parser", &["config"]),
     ("prometheus", &["telemetry"]),
 ];
 

@@ -1,0 +1,65 @@
+//! From a YAML file, or from the environment, to a typed [`Config`]: every mistake at once, each with its line.
+//!
+//! `yaml` makes a tree of the text, `fields` takes its mappings apart, `raw` mirrors them with every key
+//! optional, `resolve` turns a target laid over `defaults` into a [`Target`](crate::model::target::Target).
+//! What cannot be honoured yet is in `unavailable`. Nothing here opens a file but the configuration itself.
+
+mod address;
+mod collections;
+mod document;
+mod environment;
+mod fields;
+mod mistake;
+mod raw;
+mod resolve;
+mod scalars;
+mod setting;
+mod suggest;
+mod unavailable;
+mod yaml;
+
+use std::fs;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+pub use mistake::ConfigError;
+
+use crate::model::target::Config;
+
+/// How environment variables are read; handed in, so that tests need not change those of the process.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// Reads the configuration file at `path`. Relative file names in it start at its directory.
+///
+/// # Errors
+/// When the file cannot be read, or for all mistakes in it.
+pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
+    let shown = path.display().to_string();
+    let unreadable = |error: std::io::Error| {
+        ConfigError::single(&shown, format_args!("cannot be read: {error}; check --config.file"))
+    };
+    let bytes = Zeroizing::new(fs::read(path).map_err(unreadable)?);
+    let text = str::from_utf8(&bytes).map_err(|error| {
+        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        ConfigError::single(&shown, format_args!("line {line} is not UTF-8; save the file as UTF-8"))
+    })?;
+    document::read(text, &shown, path.parent().unwrap_or(Path::new("")), environment)
+}
+
+/// Reads a configuration from `text`; `file` is what messages call it. Relative file names in it stay relative.
+///
+/// # Errors
+/// For all mistakes in it.
+pub fn parse(text: &str, file: &str, environment: Environment<'_>) -> Result<Config, ConfigError> {
+    document::read(text, file, Path::new(""), environment)
+}
+
+/// Makes the target `default` of `AUTHORIZATION_SERVER`, `RESOURCE_SERVER`, `PARTNER_OA_CLIENT_ID`, and
+/// `PARTNER_OA_SECRET` or `PARTNER_OA_SECRET_FILE`.
+///
+/// # Errors
+/// For all variables that are missing or wrong.
+pub fn from_environment(environment: Environment<'_>) -> Result<Config, ConfigError> {
+    environment::read(environment)
+}

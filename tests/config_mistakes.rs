@@ -1,0 +1,297 @@
+//! Keys and values that a configuration may not have, and exactly what is said about each.
+
+use oauth_probe_exporter::config;
+
+const HEAD: &str = "targets:
+  - name: production
+    authorization_server: https://auth.example.com
+    resource_server: https://api.example.com
+    client_id: acme
+";
+
+fn message(text: &str) -> String {
+    let environment = |name: &str| (name == "EMPTY").then(String::new);
+    match config::parse(text, "probe.yml", &environment) {
+        Ok(_) => "no mistake".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// What is said about a good target with `more` behind it, which begins in line 6.
+fn of_target(more: &str) -> String {
+    message(&format!("{HEAD}{more}"))
+}
+
+/// The same, with a good secret in line 6, so that `more` begins in line 7.
+fn of_good_target(more: &str) -> String {
+    let more: String = more.lines().map(|line| format!("    {line}\n")).collect();
+    of_target(&format!("    client_secret_file: secret\n{more}"))
+}
+
+#[test]
+fn top_level_keys_that_are_refused() {
+    let good = of_good_target("");
+    assert_eq!(good, "no mistake");
+    let table = [
+        ("vantage: ''", "vantage: is empty; name where this exporter stands"),
+        ("vantage: [a]", "vantage: is a list; name where this exporter stands"),
+        ("history: 0", "history: is out of range; write a whole number from 1 to 10000"),
+        ("history: many", "history: is not a whole number; write a whole number from 1 to 10000"),
+        ("latency_buckets: []", "latency_buckets: is empty or has more than 30 bounds; write 1 to 30 durations"),
+        (
+            "latency_buckets: 1s",
+            "latency_buckets: is not a list; write a list of durations such as `[10ms, 100ms, 1s]`",
+        ),
+        ("latency_buckets: [1s, 1s]", "latency_buckets: does not ascend; write each bound once, the smallest first"),
+        ("latency_buckets: [0s]", "latency_buckets: is too short; write at least `1ms`"),
+        ("latency_buckets: [0.5]", "latency_buckets: has no unit; write a duration such as `30s`, `5m` or `250ms`"),
+        ("defaults: []", "defaults: is not a mapping; write keys below it, indented"),
+        ("defaults: { name: x }", "defaults: name: belongs to one target; write it there"),
+        ("target: []", "target: unknown key; did you mean `targets`?"),
+        ("interval: 5s", "interval: unknown key at the top level; write it below `defaults` or in a target"),
+        ("<<: {}", "<<: merge keys are not part of YAML 1.2; write common keys below `defaults`"),
+        ("modules: {}", "modules: unknown key; known here: vantage, latency_buckets, history, defaults, targets"),
+        ("history: 5\nhistory: 6", "history: the key is here twice, first in line 7; keep one"),
+    ];
+    for (text, expected) in table {
+        let line = 6 + text.lines().count();
+        let text = format!("{HEAD}    client_secret_file: secret\n{text}\n");
+        assert_eq!(message(&text), format!("probe.yml:{line}: {expected}"), "{text}");
+    }
+}
+
+#[test]
+fn target_keys_that_are_refused() {
+    let table = [
+        ("intervall: 5s", "intervall: unknown key; did you mean `interval`?"),
+        ("history: 5", "history: unknown key here; write it at the top level, beside `targets`"),
+        ("max_age: 5m", "max_age: unknown key at this level; write such as `token: { max_age: … }`"),
+        (
+            "ping: { status: 200 }",
+            "ping.status: unknown key at this level; write such as `ping: { expect: { status: … } }`",
+        ),
+        ("token: { interval: 5s }", "token.interval: unknown key at this level; write it beside `token` and `ping`"),
+        ("interval: ten", "interval: is not a duration; write a duration such as `30s`, `5m` or `250ms`"),
+        ("interval: 30", "interval: has no unit; write a duration such as `30s`, `5m` or `250ms`"),
+        ("interval: 99ms", "interval: is too short; write at least `100ms`"),
+        ("interval: 30y", "interval: is too long; write at most ten years"),
+        ("interval:", "interval: has no value; write a duration such as `30s`, `5m` or `250ms`"),
+        ("interval: { a: b }", "interval: is a mapping; write a duration such as `30s`, `5m` or `250ms`"),
+        ("timeout: 31s", "timeout: 31s is longer than the interval; write at most `30s`"),
+        ("timeout: 0s", "timeout: is too short; write at least `1ms`"),
+        ("schedule: offf", "schedule: is none of `on`, `off`; did you mean `off`?"),
+        ("schedule: never", "schedule: is not known; write one of `on`, `off`"),
+        (
+            "latency_objective: fast",
+            "latency_objective: is not a duration; write a duration such as `30s`, `5m` or `250ms`",
+        ),
+        (
+            "client_secret_expires: soon",
+            "client_secret_expires: is not a date of RFC 3339; write a date such as `2027-01-31` or `2027-01-31T12:00:00Z`",
+        ),
+        (
+            "allow_plaintext: 'true'",
+            "allow_plaintext: is neither true nor false; write `true` or `false`, without quotes",
+        ),
+        ("labels: [a]", "labels: is not a mapping; write `name: value` pairs below it"),
+        ("labels: { 1a: b }", "labels.1a: is no label name; use letters, digits and `_`, and begin with no digit"),
+        ("labels: { le: b }", "labels.le: is a label that the exporter or Prometheus sets; choose another name"),
+        (
+            "labels: { certificate: b }",
+            "labels.certificate: is a label that the exporter or Prometheus sets; choose another name",
+        ),
+        ("labels: { __x: b }", "labels.__x: begins like labels that Prometheus keeps to itself; choose another name"),
+        (
+            "labels: { exported_x: b }",
+            "labels.exported_x: begins like labels that Prometheus keeps to itself; choose another name",
+        ),
+        ("labels: { a: [b] }", "labels.a: is a list; write the label's value"),
+        ("labels: { a: b, a: c }", "labels.a: the key is here twice, first in line 7; keep one"),
+        ("proxy_url: socks5://x", "proxy_url: has a scheme that is not HTTP; write `https://` and the host"),
+        (
+            "proxy_url: http://x/y",
+            "proxy_url: has more than scheme, credentials, host and port; write such as `http://proxy.example.com:3128`",
+        ),
+        ("tls: { cert_file: c }", "tls.cert_file: is of no use alone; write `key_file` beside it"),
+        ("ping: { tls: { key_file: k } }", "ping.tls.key_file: is of no use alone; write `cert_file` beside it"),
+        ("tls: { ca_file: '' }", "tls.ca_file: is not a file name; name a file"),
+        (
+            "tls: { insecure_skip_verify: yes }",
+            "tls.insecure_skip_verify: is neither true nor false; write `true` or `false`, without quotes",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(of_good_target(text), format!("probe.yml:7: targets[0] (production): {expected}"), "{text}");
+    }
+}
+
+#[test]
+fn token_and_ping_keys_that_are_refused() {
+    let table = [
+        ("token: { auth: basik }", "token.auth: is none of `basic`, `post`, `tls`; did you mean `basic`?"),
+        ("token: { auth: tls }", "token.auth: `tls` has no certificate; write `tls.cert_file` and `tls.key_file`"),
+        ("token: { basic_encoding: url }", "token.basic_encoding: is not known; write one of `form`, `raw`"),
+        (
+            "token: { path: token }",
+            "token.path: does not begin with `/`; write the path on the server, such as `/oauth/token`",
+        ),
+        ("token: { path: /a#b }", "token.path: has a fragment; write the part before `#`"),
+        (
+            "token: { scopes: [a b] }",
+            "token.scopes: has an item that is no scope (RFC 6749 §3.3); use visible ASCII without spaces, `\"` and `\\`",
+        ),
+        (
+            "token: { scopes: 'a \"b' }",
+            "token.scopes: has a scope with characters outside RFC 6749 §3.3; use visible ASCII without `\"` and `\\`",
+        ),
+        ("token: { params: { scope: a } }", "token.params.scope: is not set here; write `token.scopes`"),
+        (
+            "token: { params: { client_secret: a } }",
+            "token.params.client_secret: is not set here; write it beside `token`",
+        ),
+        ("token: { params: { grant_type: a } }", "token.params.grant_type: is always `client_credentials`; remove it"),
+        (
+            "token: { params: { client_assertion_type: a } }",
+            "token.params.client_assertion_type: is set by `token.auth`; remove it",
+        ),
+        ("token: { max_age: 0s }", "token.max_age: is too short; write at least `1ms`"),
+        ("token: { max_age: on }", "token.max_age: is not a duration; write a duration such as `30s`, `5m` or `250ms`"),
+        ("token: { default_lifetime: 0s }", "token.default_lifetime: is too short; write at least `1ms`"),
+        ("ping: { method: get }", "ping.method: is no method, since case matters; write `GET`"),
+        ("ping: { method: G T }", "ping.method: is not a method for a ping; write a method such as `GET`"),
+        ("ping: { headers: { Authorization: x } }", "ping.headers.Authorization: carries the token; remove it"),
+        ("ping: { headers: { HOST: x } }", "ping.headers.HOST: follows from `resource_server`; remove it"),
+        ("ping: { headers: { x y: z } }", "ping.headers.(key): is no header name; use letters, digits and `-`"),
+        (
+            "ping: { headers: { a: ä } }",
+            "ping.headers.a: has a value that no header can carry; use visible ASCII, no space at its ends",
+        ),
+        ("ping: { headers: { a: b, A: c } }", "ping.headers.A: the name is here twice, in other letter case; keep one"),
+        (
+            "ping: { expect: { status: 99 } }",
+            "ping.expect.status: is out of range; write a whole number from 100 to 599",
+        ),
+        (
+            "ping: { expect: { status: [200, 2xx] } }",
+            "ping.expect.status: is not a whole number; write a whole number from 100 to 599",
+        ),
+        (
+            "ping: { expect: { status: [] } }",
+            "ping.expect.status: is empty; write at least one status code, such as `[200]`",
+        ),
+        (
+            "ping: { expect: { json: } }",
+            "ping.expect.json: has no value; write JSON pointers and values below it, or `{}` to ignore the body",
+        ),
+        (
+            "ping: { expect: { json: { status: 1 } } }",
+            "ping.expect.json.status: is no JSON pointer (RFC 6901); begin with `/`, and write `~0` for `~`, `~1` for `/` in a name",
+        ),
+        (
+            "ping: { expect: { json: { /a: .inf } } }",
+            "ping.expect.json./a: has a number that JSON does not know; write a finite one",
+        ),
+        ("ping: { connection: new }", "ping.connection: is not known; write one of `fresh`, `reuse`"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(of_good_target(text), format!("probe.yml:7: targets[0] (production): {expected}"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_available_yet_is_refused_by_name() {
+    let table = [
+        (
+            "token: { auth: private_key_jwt }",
+            "token.auth: is a method that is not available in this version; write `basic`, `post` or `tls`",
+        ),
+        (
+            "token: { auth: client_secret_jwt }",
+            "token.auth: is a method that is not available in this version; write `basic`, `post` or `tls`",
+        ),
+        ("token: { jwt: { key_file: x } }", "token.jwt: is not available in this version; remove it"),
+        ("checks: [no_token]", "checks: is not available in this version; remove it"),
+        ("checks_every: 10", "checks_every: is not available in this version; remove it"),
+        ("api_key_env: KEY", "api_key_env: is not available in this version; remove it"),
+        ("tls: { server_name: a }", "tls.server_name: is not available in this version; remove it"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(of_good_target(text), format!("probe.yml:7: targets[0] (production): {expected}"), "{text}");
+    }
+    assert_eq!(of_good_target("checks: []"), "no mistake");
+}
+
+#[test]
+fn a_secret_needs_exactly_one_source() {
+    let missing = "probe.yml:2: targets[0] (production): client_secret_file: is missing; name the file that holds the \
+                   secret, or use `client_secret_env` or `client_secret`";
+    assert_eq!(of_target(""), missing);
+    assert_eq!(of_target("    token: { auth: post }"), missing);
+    let table = [
+        ("client_secret: ''", "client_secret: is empty; write the secret, or name its file with `client_secret_file`"),
+        (
+            "client_secret: \"\\n\"",
+            "client_secret: is empty; write the secret, or name its file with `client_secret_file`",
+        ),
+        ("client_secret:", "client_secret: has no value; write the secret, or name its file with `client_secret_file`"),
+        (
+            "client_secret_env: UNSET",
+            "client_secret_env: names an environment variable that is not set or empty; set it, or name another",
+        ),
+        (
+            "client_secret_env: EMPTY",
+            "client_secret_env: names an environment variable that is not set or empty; set it, or name another",
+        ),
+    ];
+    for (text, expected) in table {
+        let expected = format!("probe.yml:6: targets[0] (production): {expected}");
+        assert_eq!(of_target(&format!("    {text}\n")), expected, "{text}");
+    }
+    assert_eq!(
+        of_good_target("client_secret: x\nclient_secret_env: HOME"),
+        "probe.yml:7: targets[0] (production): client_secret: a second source of the secret beside \
+         `client_secret_file`; keep one of them
+probe.yml:8: targets[0] (production): client_secret_env: a second source of the secret beside `client_secret_file`; \
+         keep one of them"
+    );
+}
+
+#[test]
+fn a_client_certificate_is_not_sent_in_plain_text() {
+    let text = HEAD.replace("https://auth.example.com", "http://localhost")
+        + "    token: { auth: tls }\n    tls: { cert_file: c, key_file: k }\n";
+    let expected = "token.auth: `tls` needs TLS; write `https://` in `authorization_server`";
+    assert_eq!(message(&text), format!("probe.yml:6: targets[0] (production): {expected}"));
+}
+
+#[test]
+fn server_urls_that_are_refused() {
+    let table = [
+        ("auth.example.com", "has no scheme; begin with `https://`"),
+        ("ftp://auth.example.com", "has a scheme that is not HTTP; write `https://` and the host"),
+        ("https://", "is not a URL; write such as `https://auth.example.com`"),
+        ("https://a b", "has spaces, backslashes or control characters; write such as `https://auth.example.com`"),
+        (
+            "https://u:p@auth.example.com",
+            "has a user or password; give credentials by `client_id` and `client_secret_file` only",
+        ),
+        (
+            "https://auth.example.com?a=b",
+            "has a query; write the part before `?`, the rest belongs to `token.path` or `ping.path`",
+        ),
+        ("https://auth.example.com/#a", "has a fragment; write the part before `#`"),
+        (
+            "https://auth.example.com/oauth/token",
+            "ends with the path that `token.path` appends; write the part before it",
+        ),
+        (
+            "http://auth.example.com",
+            "would send credentials in plain text; write `https://`, or `allow_plaintext: true` in the file",
+        ),
+    ];
+    for (url, expected) in table {
+        let text = HEAD.replace("https://auth.example.com", url) + "    client_secret_file: secret\n";
+        let expected = format!("probe.yml:3: targets[0] (production): authorization_server: {expected}");
+        assert_eq!(message(&text), expected, "{url}");
+    }
+}
