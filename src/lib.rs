@@ -4,6 +4,7 @@
 //!
 //! ARCHITECTURE.md has the map; [`model`] has the decisions, [`probe`] the one engine that carries them out.
 
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;

@@ -1,3 +1,10 @@
-//! Arguments, logging, run, exit code.
+//! Arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use oauth_probe_exporter::cli;
+
+fn main() -> ExitCode {
+    cli::run(&cli::Arguments::parse())
+}

@@ -1,0 +1,214 @@
+//! `check`: the guide's two steps, once, for a person or a script.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use crate::client::{ClientPool, HttpWire};
+use crate::clock::{BootClock, Clock};
+use crate::model::advice::advice;
+use crate::model::fault::{Cause, Request};
+use crate::model::report::{Attempt, CycleReport, Phases};
+use crate::model::target::{Config, Target};
+use crate::model::token::TokenState;
+use crate::probe::{Tools, run_cycle};
+
+use super::arguments::{CheckArguments, Common, Output};
+use super::check_text::{Style, print_text};
+use super::setup::{self, load_config};
+use super::stop::Stop;
+
+/// Targets checked at a time.
+const AT_A_TIME: usize = 16;
+
+/// One target and what its cycle found.
+pub(super) struct Finding {
+    pub(super) target: Arc<Target>,
+    pub(super) report: CycleReport,
+}
+
+pub(super) fn run(common: &Common, arguments: &CheckArguments) -> Result<ExitCode, Stop> {
+    let targets = select(load_config(common)?, &arguments.targets)?;
+    let findings = setup::runtime()?.block_on(check_all(targets))?;
+    match arguments.output {
+        Output::Text => print_text(&findings, Style::of_stdout()),
+        Output::Json => print_json(&findings)?,
+    }
+    let all_good = findings.iter().all(|finding| finding.report.verdict.is_ok());
+    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn select(config: Config, names: &[String]) -> Result<Vec<Arc<Target>>, Stop> {
+    let known: Vec<_> = config.targets.iter().map(|target| target.name.clone()).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
+        return Err(Stop::usage(format!("there is no target named {unknown}; there are: {}", known.join(", "))));
+    }
+    let wanted = |target: &Target| names.is_empty() || names.contains(&target.name);
+    Ok(config.targets.into_iter().filter(wanted).map(Arc::new).collect())
+}
+
+/// In the order of the targets.
+async fn check_all(targets: Vec<Arc<Target>>) -> Result<Vec<Finding>, Stop> {
+    let mut pool = ClientPool::new();
+    let mut waiting = Vec::new();
+    for target in targets {
+        let wire = HttpWire::new(Arc::clone(&target), &mut pool)
+            .map_err(|problem| Stop::usage(format!("target {}: {problem}", target.name)))?;
+        waiting.push((waiting.len(), target, wire));
+    }
+    waiting.reverse();
+    let mut running = JoinSet::new();
+    let mut findings = Vec::new();
+    loop {
+        while running.len() < AT_A_TIME
+            && let Some((place, target, wire)) = waiting.pop()
+        {
+            running.spawn(async move { (place, check_one(target, &wire).await) });
+        }
+        match running.join_next().await {
+            Some(finding) => findings.push(finding.map_err(Stop::failed)?),
+            None => break,
+        }
+    }
+    findings.sort_by_key(|(place, _)| *place);
+    Ok(findings.into_iter().map(|(_, finding)| finding).collect())
+}
+
+async fn check_one(target: Arc<Target>, wire: &HttpWire) -> Finding {
+    let clock = BootClock;
+    let mut random = fastrand::Rng::new();
+    // No next cycle waits: a token request, a second one a second later, and a ping may each take their time.
+    let deadline = clock.now().moment.plus(target.timeout.saturating_mul(4));
+    let tools = Tools { wire, clock: &clock, random: &mut random };
+    let (report, _state) = run_cycle(&target, TokenState::default(), deadline, tools).await;
+    Finding { target, report }
+}
+
+#[derive(Serialize)]
+struct JsonDocument<'a> {
+    success: bool,
+    targets: Vec<JsonTarget<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonTarget<'a> {
+    target: &'a str,
+    success: bool,
+    #[serde(flatten)]
+    failure: Option<JsonFailure>,
+    steps: Vec<JsonStep>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<JsonToken>,
+}
+
+#[derive(Serialize)]
+struct JsonFailure {
+    request: &'static str,
+    reason: &'static str,
+    fault: &'static str,
+    meaning: &'static str,
+    remedy: &'static str,
+}
+
+#[derive(Serialize)]
+struct JsonStep {
+    request: &'static str,
+    url: String,
+    success: bool,
+    reason: Option<&'static str>,
+    fault: Option<&'static str>,
+    status: Option<u16>,
+    duration_seconds: f64,
+    phases_seconds: JsonPhases,
+    address: Option<String>,
+}
+
+#[derive(Serialize)]
+struct JsonPhases {
+    resolve: Option<f64>,
+    connect: Option<f64>,
+    tls: Option<f64>,
+    processing: Option<f64>,
+    transfer: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct JsonToken {
+    lifetime_seconds: f64,
+    expires_in_missing: bool,
+    scopes_missing: usize,
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+fn print_json(findings: &[Finding]) -> Result<(), Stop> {
+    let targets: Vec<_> = findings.iter().map(json_target).collect();
+    let success = findings.iter().all(|finding| finding.report.verdict.is_ok());
+    let document = JsonDocument { success, targets };
+    println!("{}", serde_json::to_string_pretty(&document).map_err(Stop::failed)?);
+    Ok(())
+}
+
+fn json_target(finding: &Finding) -> JsonTarget<'_> {
+    let report = &finding.report;
+    JsonTarget {
+        target: &finding.target.name,
+        success: report.verdict.is_ok(),
+        failure: report.verdict.err().map(json_failure),
+        steps: report.attempts.iter().map(|attempt| json_step(&finding.target, attempt)).collect(),
+        token: report.token.held.map(|held| JsonToken {
+            lifetime_seconds: held.lifetime.as_secs_f64(),
+            expires_in_missing: report.token.expires_in_missing.unwrap_or_default(),
+            scopes_missing: report.token.scopes_missing.unwrap_or_default(),
+        }),
+    }
+}
+
+fn json_failure(cause: Cause) -> JsonFailure {
+    let advice = advice(cause);
+    JsonFailure {
+        request: cause.request.as_str(),
+        reason: cause.reason.as_str(),
+        fault: cause.fault().as_str(),
+        meaning: advice.meaning,
+        remedy: advice.remedy,
+    }
+}
+
+fn json_step(target: &Target, attempt: &Attempt) -> JsonStep {
+    let cause = attempt.result.err().map(|failure| Cause { request: attempt.request, reason: failure.reason });
+    JsonStep {
+        request: attempt.request.as_str(),
+        url: url(target, attempt.request),
+        success: attempt.result.is_ok(),
+        reason: cause.map(|cause| cause.reason.as_str()),
+        fault: cause.map(|cause| cause.fault().as_str()),
+        status: attempt.trace.status,
+        duration_seconds: attempt.trace.duration.as_secs_f64(),
+        phases_seconds: json_phases(attempt.trace.phases),
+        address: attempt.trace.peer.map(|peer| peer.to_string()),
+    }
+}
+
+fn json_phases(phases: Phases) -> JsonPhases {
+    let seconds = |phase: Option<std::time::Duration>| phase.map(|phase| phase.as_secs_f64());
+    JsonPhases {
+        resolve: seconds(phases.resolve),
+        connect: seconds(phases.connect),
+        tls: seconds(phases.tls),
+        processing: seconds(phases.processing),
+        transfer: seconds(phases.transfer),
+    }
+}
+
+/// What is asked by `request`, without a query, in which a secret might stand.
+pub(super) fn url(target: &Target, request: Request) -> String {
+    let endpoint = match request {
+        Request::Token => &target.token.endpoint,
+        Request::Ping => &target.ping.endpoint,
+    };
+    let mut shown = endpoint.clone();
+    shown.set_query(None);
+    shown.into()
+}

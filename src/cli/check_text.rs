@@ -1,0 +1,168 @@
+//! What `check` tells a person: each step with a mark and its time; for a failure what it means and what to do.
+
+use std::fmt::{self, Write as _};
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use crate::model::advice::advice;
+use crate::model::fault::{Cause, Request};
+use crate::model::report::{Attempt, Phases};
+use crate::model::target::{ClientAuthentication, SecretSource, Target};
+
+use super::check::{Finding, url};
+
+/// Whether marks are coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    Plain,
+    Coloured,
+}
+
+impl Style {
+    /// Coloured on a terminal, unless `NO_COLOR` is set.
+    pub(super) fn of_stdout() -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if std::io::stdout().is_terminal() && !no_color { Self::Coloured } else { Self::Plain }
+    }
+
+    const fn good(self) -> &'static str {
+        match self {
+            Self::Plain => "✓",
+            Self::Coloured => "\u{1b}[32m✓\u{1b}[0m",
+        }
+    }
+
+    const fn bad(self) -> &'static str {
+        match self {
+            Self::Plain => "✗",
+            Self::Coloured => "\u{1b}[31m✗\u{1b}[0m",
+        }
+    }
+
+    const fn undone(self) -> &'static str {
+        "–"
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+pub(super) fn print_text(findings: &[Finding], style: Style) {
+    let mut text = String::new();
+    for finding in findings {
+        // Writing to a string cannot fail.
+        let _ = write_finding(&mut text, finding, style);
+    }
+    if findings.len() > 1 {
+        let good = findings.iter().filter(|finding| finding.report.verdict.is_ok()).count();
+        let _ = writeln!(text, "{good} of {} targets work.", findings.len());
+    }
+    print!("{text}");
+}
+
+fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Result {
+    let Finding { target, report } = finding;
+    writeln!(text, "{} (client {})", target.name, target.token.client_id)?;
+    for attempt in &report.attempts {
+        write_attempt(text, target, attempt, style)?;
+        if attempt.request == Request::Token && attempt.result.is_ok() {
+            write_token(text, finding)?;
+        }
+    }
+    if !report.attempts.iter().any(|attempt| attempt.request == Request::Ping) {
+        writeln!(text, "  {} ping   {}", style.undone(), url(target, Request::Ping))?;
+        writeln!(text, "           not called: there is no token to call it with")?;
+    }
+    match report.verdict {
+        Ok(()) => writeln!(text, "  The API accepts this client's tokens.\n"),
+        Err(cause) => write_cause(text, target, cause),
+    }
+}
+
+fn write_attempt(text: &mut String, target: &Target, attempt: &Attempt, style: Style) -> fmt::Result {
+    let mark = if attempt.result.is_ok() { style.good() } else { style.bad() };
+    let method = match attempt.request {
+        Request::Token => "POST",
+        Request::Ping => target.ping.method.as_str(),
+    };
+    let step = attempt.request.as_str();
+    writeln!(text, "  {mark} {step:<6} {method} {}", url(target, attempt.request))?;
+    let trace = &attempt.trace;
+    match (trace.status, trace.duration) {
+        (None, Duration::ZERO) => writeln!(text, "           not sent")?,
+        (None, duration) => writeln!(text, "           no answer in {}", milliseconds(duration))?,
+        (Some(status), duration) => {
+            let from = trace.peer.map_or_else(String::new, |peer| format!(" from {peer}"));
+            let (duration, phases) = (milliseconds(duration), Breakdown(trace.phases));
+            writeln!(text, "           status {status}{from} in {duration}{phases}")?;
+        }
+    }
+    if let Err(failure) = attempt.result {
+        let cause = Cause { request: attempt.request, reason: failure.reason };
+        writeln!(text, "           {}, fault: {}", cause.reason.as_str(), cause.fault().as_str())?;
+    }
+    Ok(())
+}
+
+fn write_token(text: &mut String, finding: &Finding) -> fmt::Result {
+    let token = &finding.report.token;
+    let Some(held) = token.held else { return Ok(()) };
+    let lifetime = humantime::format_duration(held.lifetime);
+    if token.expires_in_missing == Some(true) {
+        writeln!(text, "           a token without expires_in; {lifetime} is assumed (token.default_lifetime)")?;
+    } else {
+        writeln!(text, "           a token that lives {lifetime}")?;
+    }
+    match token.scopes_missing {
+        None | Some(0) => Ok(()),
+        Some(count) => writeln!(text, "           {count} of token.expected_scopes not granted"),
+    }
+}
+
+fn write_cause(text: &mut String, target: &Target, cause: Cause) -> fmt::Result {
+    let advice = advice(cause);
+    writeln!(text, "  What it means: {}", advice.meaning)?;
+    if let Some(place) = secret_place(target, cause) {
+        writeln!(text, "                 The secret is looked for in {place}.")?;
+    }
+    writeln!(text, "  Whose fault:   {}", cause.fault().owner())?;
+    writeln!(text, "  What to do:    {}\n", advice.remedy)
+}
+
+fn secret_place(target: &Target, cause: Cause) -> Option<String> {
+    use crate::model::fault::Reason;
+    let (ClientAuthentication::Basic { secret, .. } | ClientAuthentication::Post { secret }) =
+        &target.token.authentication
+    else {
+        return None;
+    };
+    match secret {
+        SecretSource::File(path) if cause.reason == Reason::SecretUnavailable => Some(path.display().to_string()),
+        _ => None,
+    }
+}
+
+/// Where the time went, the phases that happened.
+struct Breakdown(Phases);
+
+impl fmt::Display for Breakdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phases = [
+            ("resolve", self.0.resolve),
+            ("connect", self.0.connect),
+            ("tls", self.0.tls),
+            ("processing", self.0.processing),
+            ("transfer", self.0.transfer),
+        ];
+        let mut separator = ": ";
+        for (name, duration) in phases {
+            if let Some(duration) = duration {
+                write!(f, "{separator}{name} {}", milliseconds(duration))?;
+                separator = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+}

@@ -1,0 +1,25 @@
+//! The command line: what may be said, and the commands that carry it out.
+
+mod arguments;
+mod check;
+mod check_text;
+mod healthcheck;
+mod setup;
+mod stop;
+
+use std::process::ExitCode;
+
+pub use arguments::Arguments;
+use arguments::Command;
+
+/// Carries out what `arguments` say.
+#[must_use]
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let common = &arguments.common;
+    let outcome = match &arguments.command {
+        Some(Command::Check(check)) => check::run(common, check),
+        Some(Command::Healthcheck(healthcheck)) => healthcheck::run(healthcheck),
+        _ => todo!(),
+    };
+    outcome.unwrap_or_else(|stop| stop.report())
+}

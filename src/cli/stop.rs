@@ -1,0 +1,36 @@
+//! Why a command stops early, and with which exit code.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// A command cannot go on.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Wrong arguments or configuration: exit code 2.
+    Usage(String),
+    /// It could not run: exit code 1.
+    Failed(String),
+}
+
+impl Stop {
+    pub(super) fn usage(problem: impl Display) -> Self {
+        Self::Usage(problem.to_string())
+    }
+
+    pub(super) fn failed(problem: impl Display) -> Self {
+        Self::Failed(problem.to_string())
+    }
+
+    /// Says so on standard error.
+    #[expect(clippy::print_stderr, reason = "the last words of the process, also where no log is set up yet")]
+    pub(super) fn report(&self) -> ExitCode {
+        let (code, problem) = match self {
+            Self::Usage(problem) => (2, problem),
+            Self::Failed(problem) => (1, problem),
+        };
+        // A list of mistakes begins on a line of its own, so that each of its lines is FILE:LINE: … for an editor.
+        let separator = if problem.contains('\n') { '\n' } else { ' ' };
+        eprintln!("{}:{separator}{problem}", env!("CARGO_PKG_NAME"));
+        ExitCode::from(code)
+    }
+}
