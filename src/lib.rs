@@ -5,3 +5,4 @@
 //! ARCHITECTURE.md has the map; [`model`] has the decisions, [`probe`] the one engine that carries them out.
 
 pub mod model;
+pub mod simulator;
