@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::fault::{Fault, Server, Whom};
+use super::fault::{Fault, Server, Switchboard, Whom};
 use super::journal::{Counts, Entry, Journal};
 use super::port::{PortControl, Reachability};
 use super::state::State;
@@ -89,6 +89,10 @@ impl Control {
     #[must_use]
     pub fn connections(&self, server: Server) -> u64 {
         self.state.connections(server).load(Ordering::Relaxed)
+    }
+
+    pub(super) fn switchboard(&self) -> Arc<Switchboard> {
+        Arc::clone(&self.state.switchboard)
     }
 
     fn port(&self, server: Server) -> &PortControl {

@@ -5,9 +5,11 @@ mod api;
 mod authorization;
 mod connection;
 mod control;
+mod demo;
 mod fault;
 mod journal;
 mod port;
+mod script;
 mod settings;
 mod state;
 mod tokens;
@@ -23,8 +25,10 @@ use url::Url;
 pub use answer::Answer;
 pub use axum::http::{HeaderName, StatusCode};
 pub use control::Control;
+pub use demo::DemoClient;
 pub use fault::{Fault, Server, Whom};
 pub use journal::{Counts, Entry, Event, Refusal};
+pub use script::{Act, Script};
 pub use settings::{
     BasicDecoding, ClientSettings, ExpiresInStyle, Issuing, PING_PATH, Settings, TOKEN_PATH, UnauthorizedBody,
 };
@@ -88,6 +92,12 @@ impl Simulator {
     #[must_use]
     pub const fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// Lets faults come and go as `script` says, from now on, for as long as the servers run.
+    pub fn play(&mut self, script: Script) {
+        let switchboard = self.control.switchboard();
+        self.spawn("fault script", script::play(script, switchboard));
     }
 
     /// Waits for a task to end by itself, which none should, and says which one it was.

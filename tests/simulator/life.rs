@@ -1,8 +1,8 @@
-//! Ports that open and close, connections that are kept, and the end of it all.
+//! Ports that open and close, connections that are kept, scripts that run, and the end of it all.
 
 use std::time::Duration;
 
-use oauth_probe_exporter::simulator::{Fault, Server, Whom};
+use oauth_probe_exporter::simulator::{Act, DemoClient, Fault, Script, Server, Settings, Simulator, StatusCode, Whom};
 use tokio::time::timeout;
 
 use crate::wire::{End, ask, exchange, ping, simulator};
@@ -83,5 +83,32 @@ async fn a_dropped_simulator_closes_its_ports() {
 #[tokio::test]
 async fn no_task_ends_by_itself() {
     let mut simulator = simulator().await;
+    simulator.play(Script::demo());
     assert!(timeout(Duration::from_millis(200), simulator.ended()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_script_that_plays_lets_faults_come_and_go() {
+    let mut simulator = simulator().await;
+    let fault = Fault::status(StatusCode::SERVICE_UNAVAILABLE);
+    let (from, to) = (Duration::ZERO, Duration::from_secs(1));
+    let act = Act { from, to, server: Server::Authorization, whom: Whom::client("acme"), fault };
+    simulator.play(Script::new(Duration::from_secs(60), vec![act]));
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&200) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        statuses.push(ask(&simulator, "acme", "s3cret").await.status());
+    }
+    statuses.dedup();
+    assert_eq!(statuses, [503, 200]);
+}
+
+#[tokio::test]
+async fn the_demo_knows_every_client_that_it_lists() {
+    let simulator = Simulator::start(Settings::demo()).await.expect("two ports");
+    for client in DemoClient::all() {
+        let form_encoded = url::form_urlencoded::byte_serialize(client.secret.as_bytes()).collect::<String>();
+        let token = ask(&simulator, client.client_id, &form_encoded).await.access_token();
+        assert_eq!(ping(&simulator, &token).await.status(), 200, "{}", client.name);
+    }
 }
