@@ -1,0 +1,202 @@
+#!/usr/bin/env bash
+# Everything from a fresh machine to passed tests: installs what the tests need and the machine lacks (from Debian,
+# npm and PyPI, pinned by lock files), then checks format, lints and documentation, and runs all tests.
+#
+# Needed beforehand: Debian 12 or 13 (or a relative of theirs) with Rust; root, or sudo, if Debian packages are missing.
+# What is fetched stays in .test-deps/ and node_modules/, both ignored by git; a second run finds it there.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly DEPS=$PWD/.test-deps
+readonly BIN=$DEPS/bin VENV=$DEPS/venv LOG=$DEPS/setup.log
+readonly OIDC=$PWD/tests/servers/oidc-provider AUTHLIB=$PWD/tests/servers/authlib
+readonly NODE_AT_LEAST=22 # the oldest that oidc-provider supports
+
+usage() {
+  cat <<'TEXT'
+usage: tests/run.sh [--only-setup]
+
+Sets up what the tests need, then runs cargo fmt, clippy, doc and test.
+  --only-setup   stop before the cargo commands; afterwards plain `cargo test` works
+TEXT
+}
+
+# ── saying what happens ─────────────────────────────────────────────────────────────────────────────────────────────
+
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+  readonly BOLD=$'\e[1m' RED=$'\e[31m' GREEN=$'\e[32m' PLAIN=$'\e[0m'
+else
+  readonly BOLD='' RED='' GREEN='' PLAIN=''
+fi
+
+heading() { printf '\n%s── %s%s\n' "$BOLD" "$*" "$PLAIN"; }
+note() { printf '   %s\n' "$*"; }
+fail() {
+  printf '\n%s✗ %s%s\n' "$RED" "$*" "$PLAIN" >&2
+  exit 1
+}
+
+# Runs a command whose output matters only if it fails.
+quietly() {
+  "$@" >"$LOG" 2>&1 </dev/null && return
+  cat "$LOG" >&2
+  fail "failed: $*"
+}
+
+# Runs one of the checks, under a heading.
+check() {
+  local name=$1 start=$SECONDS
+  shift
+  heading "$name: $*"
+  "$@" || fail "$name failed: $*"
+  note "${GREEN}✓${PLAIN} $name, $((SECONDS - start)) s"
+}
+
+# ── what is there already ───────────────────────────────────────────────────────────────────────────────────────────
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# A step is done when its stamp holds the key of what it was done for.
+done_for() { [[ -f $DEPS/$1.stamp && $(<"$DEPS/$1.stamp") == "$2" ]]; }
+mark_done() { printf '%s' "$2" >"$DEPS/$1.stamp"; }
+digest() { cat "$@" | sha256sum | cut -d ' ' -f 1; }
+
+# ── Debian ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then
+    "$@"
+  elif has sudo; then
+    sudo "$@"
+  else
+    fail "root or sudo is needed for: $*"
+  fi
+}
+
+apt_lists_are_fresh=
+update_apt_lists() {
+  has apt-get || fail "no apt-get here: install $* by hand, then run this again"
+  [[ -n $apt_lists_are_fresh ]] || quietly as_root apt-get update -q
+  apt_lists_are_fresh=1
+}
+
+install_from_debian() {
+  note "installing from Debian: $*"
+  update_apt_lists "$@"
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+# ── the parts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+set_up_rust() {
+  has cargo || fail "no cargo here: install Rust first (Cargo.toml names the version), then run this again"
+  cargo fmt --version >/dev/null 2>&1 || fail "rustfmt is missing: rustup component add rustfmt"
+  cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
+  has cc || install_from_debian gcc libc6-dev
+}
+
+# Debian's package would start a Prometheus of its own on port 9090. It is unpacked here instead, and needs no root.
+set_up_prometheus() {
+  [[ -x $BIN/prometheus && -x $BIN/promtool ]] && return
+  if has prometheus && has promtool; then
+    ln -sfn "$(command -v prometheus)" "$BIN/prometheus"
+    ln -sfn "$(command -v promtool)" "$BIN/promtool"
+    return
+  fi
+  note "fetching prometheus from Debian"
+  update_apt_lists prometheus
+  rm -rf "$DEPS/prometheus"
+  mkdir "$DEPS/prometheus"
+  (cd "$DEPS/prometheus" && quietly apt-get download -q -o APT::Sandbox::User=root prometheus)
+  quietly dpkg-deb -x "$DEPS"/prometheus/*.deb "$DEPS/prometheus"
+  ln -sfn "$DEPS/prometheus/usr/bin/prometheus" "$BIN/prometheus"
+  ln -sfn "$DEPS/prometheus/usr/bin/promtool" "$BIN/promtool"
+}
+
+install_from_pypi() {
+  quietly "$VENV/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
+    --require-hashes --only-binary=:all: -r "$1"
+}
+
+set_up_python() {
+  python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || install_from_debian python3 python3-venv
+  local key
+  key="$(python3 --version) $(digest "$AUTHLIB/requirements.txt")"
+  done_for python "$key" && [[ -x $VENV/bin/python ]] && return
+  note "installing Authlib and Flask from PyPI"
+  rm -rf "$VENV"
+  quietly python3 -m venv "$VENV"
+  install_from_pypi "$AUTHLIB/requirements.txt"
+  mark_done python "$key"
+}
+
+# The machine's own Node.js with its npm if it is recent enough, else the pinned one from PyPI.
+set_up_node() {
+  local version=0
+  has node && has npm && version=$(node -p 'parseInt(process.versions.node)' 2>/dev/null || echo 0)
+  if ((version >= NODE_AT_LEAST)); then
+    NPM=(npm)
+    ln -sfn "$(node -p process.execPath)" "$BIN/node"
+    return
+  fi
+  NPM=(env "PATH=$VENV/bin:$PATH" "$VENV/bin/npm")
+  local key
+  key="$(<"$DEPS/python.stamp") $(digest "$OIDC/node.txt")"
+  if ! done_for node "$key" || [[ ! -x $VENV/bin/node ]]; then
+    note "installing Node.js from PyPI: the machine has none of version $NODE_AT_LEAST or later"
+    install_from_pypi "$OIDC/node.txt"
+    mark_done node "$key"
+  fi
+  ln -sfn "$("$VENV/bin/node" -p process.execPath)" "$BIN/node"
+}
+
+set_up_oidc_provider() {
+  local key
+  key="$("$BIN/node" --version) $(digest "$OIDC/package.json" "$OIDC/package-lock.json")"
+  done_for oidc-provider "$key" && [[ -d $OIDC/node_modules ]] && return
+  note "installing oidc-provider from npm"
+  quietly "${NPM[@]}" --prefix "$OIDC" ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  mark_done oidc-provider "$key"
+}
+
+set_up() {
+  heading "set-up"
+  mkdir -p "$BIN"
+  # Two runs at once take turns. The lock goes with this subshell, and so does not reach the tests' own processes.
+  (
+    flock 9
+    set_up_rust
+    set_up_prometheus
+    set_up_python
+    set_up_node
+    set_up_oidc_provider
+  ) 9>"$DEPS/lock"
+  note "${GREEN}✓${PLAIN} $("$BIN/prometheus" --version 2>&1 | head -n 1 | cut -d ' ' -f 1-3)," \
+    "Node.js $("$BIN/node" --version), $("$VENV/bin/python" --version)"
+}
+
+# ── in this order ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+only_setup=
+case ${1:-} in
+  '') ;;
+  --only-setup) only_setup=1 ;;
+  -h | --help)
+    usage
+    exit
+    ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac
+
+set_up
+[[ -z $only_setup ]] || exit 0
+
+check "format" cargo fmt --check
+check "lints" cargo clippy --locked --all-targets -- -D warnings
+RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" check "documentation" cargo doc --locked --no-deps
+check "tests" cargo test --locked
+printf '\n%s✓ everything passed in %d s%s\n' "$GREEN" "$SECONDS" "$PLAIN"

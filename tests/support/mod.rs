@@ -1,0 +1,16 @@
+//! Real parts for integration tests: authorization servers that nobody here wrote, and a real Prometheus.
+//!
+//! Each is a process on loopback that lives as long as its value, and its programs come from `.test-deps/`, which
+//! `tests/run.sh --only-setup` fills. A missing program is a panic that says so, never a skipped test.
+//!
+//! They run on real time: a test that pauses tokio's clock cannot use them.
+
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this module")]
+
+pub(crate) mod http;
+mod process;
+mod prometheus;
+mod real_server;
+
+pub(crate) use prometheus::Prometheus;
+pub(crate) use real_server::{RealServer, Stats};
