@@ -87,6 +87,8 @@ install_from_debian() {
   quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
+download_from_debian() { (cd "$2" && apt-get download -q -o APT::Sandbox::User=root "$1"); }
+
 # ── the parts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 set_up_rust() {
@@ -105,10 +107,12 @@ set_up_prometheus() {
     return
   fi
   note "fetching prometheus from Debian"
-  update_apt_lists prometheus
   rm -rf "$DEPS/prometheus"
   mkdir "$DEPS/prometheus"
-  (cd "$DEPS/prometheus" && quietly apt-get download -q -o APT::Sandbox::User=root prometheus)
+  download_from_debian prometheus "$DEPS/prometheus" >"$LOG" 2>&1 || {
+    update_apt_lists prometheus
+    quietly download_from_debian prometheus "$DEPS/prometheus"
+  }
   quietly dpkg-deb -x "$DEPS"/prometheus/*.deb "$DEPS/prometheus"
   ln -sfn "$DEPS/prometheus/usr/bin/prometheus" "$BIN/prometheus"
   ln -sfn "$DEPS/prometheus/usr/bin/promtool" "$BIN/promtool"
