@@ -113,6 +113,31 @@ async fn a_failing_refresh_fails_no_cycle_while_the_old_token_lives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_runs_out_on_its_way_is_no_fault_of_the_api() {
+    // The interval divides the lifetime: a cycle starts in the last instant of the token's life.
+    let mut world = World::new(Issuing::Fresh, seconds(8) + simulated::LATENCY / 2);
+    world.token_trouble = between(seconds(3), hours(1), Trouble::Fails(Reason::InvalidClient));
+    let world = Arc::new(world);
+    live(&world, without_max_age(target(seconds(2))), minutes(10)).await;
+    let books = world.books();
+    assert_eq!(books.refused_pings, 1);
+    assert_eq!(books.early_rejections(), 0);
+    assert!(books.failures().iter().all(|(_, reason)| *reason == Reason::InvalidClient), "{:?}", books.failures());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_with_next_to_nothing_left_is_replaced_and_not_sent() {
+    let world = Arc::new(World::new(Issuing::Fresh, seconds(8) + simulated::LATENCY / 2));
+    let mut target = without_max_age(target(seconds(2)));
+    target.token.policy.refresh_margin = Some(Duration::ZERO);
+    live(&world, target, minutes(10)).await;
+    let books = world.books();
+    assert_eq!(books.failures(), []);
+    assert_eq!(books.refused_pings, 0);
+    assert_eq!(books.refreshes(Trigger::Rejected), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_attempt_is_made_in_the_last_interval_before_a_live_token_expires() {
     let mut world = World::new(Issuing::Fresh, hours(1));
     world.token_trouble = between(seconds(40), hours(9), Trouble::Fails(Reason::ServerError));

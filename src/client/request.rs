@@ -80,7 +80,10 @@ fn basic_credentials(client_id: &str, secret: &Secret, encoding: BasicEncoding) 
     match encoding {
         BasicEncoding::Raw => format!("{client_id}:{}", secret.expose()),
         BasicEncoding::Form => {
-            let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            // A space as `%20` and not as `+`: every decoder of forms reads both, and some servers decode percent signs
+            // only.
+            let encode =
+                |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
             format!("{}:{}", encode(client_id), encode(secret.expose()))
         }
     }
@@ -110,7 +113,10 @@ mod tests {
     #[test]
     fn basic_credentials_are_form_encoded_or_left_raw() {
         let secret = Secret::new("p+a s:s/w%ö&=".to_owned());
-        assert_eq!(basic_credentials("my id", &secret, BasicEncoding::Form), "my+id:p%2Ba+s%3As%2Fw%25%C3%B6%26%3D");
+        assert_eq!(
+            basic_credentials("my id", &secret, BasicEncoding::Form),
+            "my%20id:p%2Ba%20s%3As%2Fw%25%C3%B6%26%3D"
+        );
         assert_eq!(basic_credentials("my id", &secret, BasicEncoding::Raw), "my id:p+a s:s/w%ö&=");
     }
 

@@ -96,6 +96,11 @@ impl HeldToken {
         self.margin = refresh_margin(lifetime, policy);
     }
 
+    /// Whether it has expired, or would on its way: a second or a tenth of its lifetime is the least worth sending.
+    pub(super) fn is_used_up(&self, now: Moment) -> bool {
+        now.until(self.expiry.at.moment) <= REISSUE_GRACE.min(self.lifetime / 10)
+    }
+
     pub(super) fn is_live(&self, now: Moment) -> bool {
         now < self.expiry.at.moment
     }

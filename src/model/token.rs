@@ -131,15 +131,14 @@ impl TokenState {
         if self.is_backing_off(now) && secret.is_some_and(|secret| self.is_worth_trying(secret)) {
             return TokenPlan::AskThenPing(Trigger::SecretChanged, now);
         }
-        let back_off = self.failure.filter(|back_off| back_off.holds(now));
-        match (&self.held, back_off) {
+        match (&self.held, self.withheld_by(now)) {
             (Some(held), Some(_)) if held.is_live(now) => TokenPlan::Use,
-            (_, Some(back_off)) => TokenPlan::Fail(back_off.cause()),
+            (_, Some(cause)) => TokenPlan::Fail(cause),
             (None, None) => {
                 let trigger = if self.dropped.is_some() { Trigger::Rejected } else { Trigger::Initial };
                 TokenPlan::AskThenPing(trigger, now)
             }
-            (Some(held), None) if !held.is_live(now) => {
+            (Some(held), None) if held.is_used_up(now) => {
                 let after_grace = held.expiry.at.moment.plus(REISSUE_GRACE);
                 let worth_waiting = held.reissued && now < after_grace && after_grace < cycle_end;
                 TokenPlan::AskThenPing(Trigger::Expiry, if worth_waiting { after_grace } else { now })
@@ -242,6 +241,12 @@ impl TokenState {
     #[must_use]
     pub fn may_replace_rejected(&self, now: Moment) -> bool {
         !self.is_backing_off(now)
+    }
+
+    /// Why no token may be asked for now, if one request after another failed.
+    #[must_use]
+    pub fn withheld_by(&self, now: Moment) -> Option<Cause> {
+        self.failure.filter(|back_off| back_off.holds(now)).map(BackOff::cause)
     }
 
     /// Gives up the token that the API refused.

@@ -88,21 +88,28 @@ impl<W: Wire, C: Clock> Cycle<'_, W, C> {
         if first != Err(REJECTED) {
             return first;
         }
+        let ran_out = self.state.live_token(self.now()).is_none();
         let may_ask = self.asked == Asking::NotYet && self.state.may_replace_rejected(self.now());
-        if may_ask && !self.time_left().is_zero() {
-            self.state.drop_rejected();
-            if self.ask(Trigger::Rejected).await? == Novelty::New {
-                let second = self.send_ping().await;
-                if second != Err(REJECTED) {
-                    return second;
-                }
+        if may_ask && !self.time_left().is_zero() && self.replace(ran_out).await? == Novelty::New {
+            let second = self.send_ping().await;
+            if second != Err(REJECTED) {
+                return second;
             }
         }
         if self.asked == Asking::Answered {
             let random = self.tools.random.f64();
             self.state.back_off_rejected(self.now(), &self.target.token.policy, random);
         }
-        first
+        // A token that ran out on its way was rightly refused: to blame is what keeps the next one from us.
+        self.state.withheld_by(self.now()).filter(|_cause| ran_out).map_or(first, Err)
+    }
+
+    async fn replace(&mut self, ran_out: bool) -> Result<Novelty, Cause> {
+        if ran_out {
+            return self.ask(Trigger::Expiry).await;
+        }
+        self.state.drop_rejected();
+        self.ask(Trigger::Rejected).await
     }
 
     async fn send_ping(&mut self) -> Result<(), Cause> {

@@ -120,7 +120,7 @@ pub struct Books {
     pub token_requests: Vec<Duration>,
     /// Times of pings.
     pub pings: Vec<Duration>,
-    /// Pings with a token that had expired by the server's own clock.
+    /// Pings with a token that had expired by the server's own clock when they were sent.
     pub expired_pings: usize,
     pub refused_pings: usize,
     issued: HashMap<String, Duration>,
@@ -182,15 +182,15 @@ impl World {
         TokenAnswer { access_token: AccessToken::parse(token).unwrap(), expires_in: stated, scopes: None }
     }
 
-    /// 401 if the API does not know the token, or no longer.
-    fn authorize(&self, token: &str, now: Duration) -> Result<(), Failure> {
+    /// 401 if the API does not know the token, or no longer when it arrives.
+    fn authorize(&self, token: &str, sent: Duration, arrived: Duration) -> Result<(), Failure> {
         let mut books = self.books();
         let issued = *books.issued.get(token).expect("only issued tokens are sent");
-        let expired = self.issuing != Issuing::UnstatedForEver && now >= issued + self.lifetime;
-        if expired {
+        let expiry = if self.issuing == Issuing::UnstatedForEver { Duration::MAX } else { issued + self.lifetime };
+        if sent >= expiry {
             books.expired_pings += 1;
         }
-        if expired || issued < books.revoked_before {
+        if arrived >= expiry || issued < books.revoked_before {
             books.refused_pings += 1;
             return Err(Reason::TokenRejected.into());
         }
@@ -248,7 +248,8 @@ impl Wire for SimWire {
         let suffered = world.suffer((world.token_trouble)(now), bound).await;
         let result = match suffered {
             Ok(()) if !good => Err(Reason::InvalidClient.into()),
-            Ok(()) => Ok(world.answer(world.clock.elapsed())),
+            // Issued as early as can be: all of the latency is on the way back.
+            Ok(()) => Ok(world.answer(now)),
             Err(failure) => Err(failure),
         };
         TokenExchange { trace: world.trace(started), secret: Some(Fingerprint(secret)), result }
@@ -259,7 +260,8 @@ impl Wire for SimWire {
         let started = world.clock.now();
         let now = world.clock.elapsed();
         world.books().pings.push(now);
-        let authorized = world.authorize(token.secret().expose(), now);
+        // Judged as late as can be: all of the latency is on the way there.
+        let authorized = world.authorize(token.secret().expose(), now, now + LATENCY);
         let suffered = world.suffer((world.ping_trouble)(now), bound).await;
         PingExchange { trace: world.trace(started), result: suffered.and(authorized) }
     }
