@@ -10,3 +10,4 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod probe;
+pub mod telemetry;

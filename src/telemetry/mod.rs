@@ -1,0 +1,3 @@
+//! What is shown to Prometheus and in the log.
+
+pub mod logging;
