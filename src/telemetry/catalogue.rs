@@ -1,60 +1,18 @@
-//! Every metric family: name, type, further labels, help, and where its samples are read. ARCHITECTURE.md's "one place".
+//! Every metric family: name, type, further labels, help, and where its samples are read.
 
 use crate::model::fault::{Cause, Fault, Request};
 use crate::model::token::Trigger;
 
+use super::family::{Family, Kind, PerTarget, counter, gauge, histogram, own_gauge};
 use super::text::{Samples, Value};
-use super::view::{View, seconds};
-
-/// What is declared of a metric family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Family {
-    /// Its whole name.
-    pub name: &'static str,
-    /// Its type.
-    pub kind: Kind,
-    /// Labels beside the target's own (and `le`).
-    pub labels: &'static [&'static str],
-    /// What it means, with units, on one line.
-    pub help: &'static str,
-}
-
-/// Types of metric families.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Only ever rises.
-    Counter,
-    /// Rises and falls.
-    Gauge,
-    /// Counts of observations by size.
-    Histogram,
-}
-
-impl Kind {
-    /// As the text format writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-        }
-    }
-}
+use super::view::seconds;
 
 /// All families of this exporter, in the order in which they are shown; `process_*` are the `prometheus` crate's.
 pub fn families() -> impl Iterator<Item = &'static Family> {
     PER_TARGET.iter().map(|declared| &declared.family).chain(OWN)
 }
 
-/// A family of which every target has samples.
-pub(super) struct PerTarget {
-    pub(super) family: Family,
-    pub(super) read: Read,
-}
-
-type Read = fn(&View<'_>, &mut Samples<'_>);
-
+/// The families of which every target has samples.
 pub(super) static PER_TARGET: &[PerTarget] = &[
     gauge(
         "oauth_probe_target_info",
@@ -311,22 +269,6 @@ pub(super) const HOSTS: Family = own_gauge("oauth_probe_hosts", "Distinct hosts 
 
 /// The exporter's own families; they have no target.
 static OWN: &[Family] = &[BUILD_INFO, CONFIG_SUCCESSFUL, CONFIG_LOADED, SCHEDULE_LAG, TARGETS, HOSTS];
-
-const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str, read: Read) -> PerTarget {
-    PerTarget { family: Family { name, kind: Kind::Gauge, labels, help }, read }
-}
-
-const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str, read: Read) -> PerTarget {
-    PerTarget { family: Family { name, kind: Kind::Counter, labels, help }, read }
-}
-
-const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str, read: Read) -> PerTarget {
-    PerTarget { family: Family { name, kind: Kind::Histogram, labels, help }, read }
-}
-
-const fn own_gauge(name: &'static str, help: &'static str) -> Family {
-    Family { name, kind: Kind::Gauge, labels: &[], help }
-}
 
 fn each_request(act: impl FnMut(Request)) {
     Request::ALL.into_iter().for_each(act);

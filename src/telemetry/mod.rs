@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 mod exposition;
+mod family;
 pub mod logging;
 mod metrics;
 mod own;
@@ -11,5 +12,6 @@ mod text;
 mod view;
 
 pub use exposition::Exposition;
+pub use family::{Family, Kind};
 pub use metrics::Metrics;
 pub use target::TargetMetrics;

@@ -9,7 +9,8 @@ use prometheus::{Encoder, Gauge, Histogram, HistogramOpts, IntGauge, IntGaugeVec
 
 use crate::model::time::{Stamp, unix_seconds};
 
-use super::catalogue::{BUILD_INFO, CONFIG_LOADED, CONFIG_SUCCESSFUL, Family, HOSTS, SCHEDULE_LAG, TARGETS};
+use super::catalogue::{BUILD_INFO, CONFIG_LOADED, CONFIG_SUCCESSFUL, HOSTS, SCHEDULE_LAG, TARGETS};
+use super::family::Family;
 
 const SCHEDULE_LAG_BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 

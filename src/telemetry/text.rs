@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use super::catalogue::Family;
+use super::family::Family;
 use super::readings::{Bounds, Histogram};
 
 /// A sample's value.
