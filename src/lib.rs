@@ -10,4 +10,5 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod probe;
+pub mod server;
 pub mod telemetry;
