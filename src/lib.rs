@@ -10,4 +10,6 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod probe;
+pub mod server;
 pub mod simulator;
+pub mod telemetry;

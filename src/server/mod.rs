@@ -1,0 +1,36 @@
+//! Inbound HTTP: where it listens, what it bounds, what it answers. The one place that serves with axum.
+
+mod address;
+mod connections;
+mod exposition_body;
+mod listen;
+mod paths;
+mod routes;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::time::Stamp;
+use crate::telemetry::Metrics;
+
+pub use address::{InvalidAddress, ListenAddress};
+pub use connections::Limits;
+pub use listen::{BindError, Bound};
+pub use paths::{InvalidPath, WebSettings};
+
+/// What there is to serve.
+#[derive(Clone)]
+pub struct App {
+    /// Shown under the telemetry path.
+    pub metrics: Arc<Metrics>,
+    /// Tells the time of a scrape.
+    pub now: Arc<dyn Fn() -> Stamp + Send + Sync>,
+    /// Under which paths things are served.
+    pub settings: WebSettings,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

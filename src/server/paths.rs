@@ -1,0 +1,108 @@
+//! The paths under which things are served.
+
+/// Paths that are or will be served beside the metrics.
+const TAKEN: [&str; 4] = ["/config", "/probe", "/sd", "/-"];
+
+/// The same for whole trees of paths.
+const TAKEN_TREES: [&str; 2] = ["/-/", "/api/"];
+
+/// Under which paths things are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSettings {
+    /// Empty, or begins but does not end with a slash.
+    route_prefix: String,
+    /// Begins with a slash.
+    telemetry_path: String,
+}
+
+/// A path that cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPath {
+    /// It does not begin with a slash.
+    #[error("{0:?} does not begin with /")]
+    Relative(String),
+    /// It has characters that would have to be encoded, or empty or dotted segments.
+    #[error("{0:?} is no plain path; use letters, digits and - . _ ~ between single slashes")]
+    NotPlain(String),
+    /// Something else is served there.
+    #[error("{0:?} is taken by another endpoint; /metrics is usual")]
+    Taken(String),
+}
+
+impl WebSettings {
+    /// Everything under `route_prefix` (`/`: no prefix), the metrics under `telemetry_path` there.
+    ///
+    /// # Errors
+    /// When one of them is no path that can be served.
+    pub fn new(route_prefix: &str, telemetry_path: &str) -> Result<Self, InvalidPath> {
+        let route_prefix = route_prefix.trim_end_matches('/');
+        if !route_prefix.is_empty() {
+            check(route_prefix)?;
+        }
+        check(telemetry_path)?;
+        if TAKEN.contains(&telemetry_path) || TAKEN_TREES.iter().any(|tree| telemetry_path.starts_with(tree)) {
+            return Err(InvalidPath::Taken(telemetry_path.to_owned()));
+        }
+        Ok(Self { route_prefix: route_prefix.to_owned(), telemetry_path: telemetry_path.to_owned() })
+    }
+
+    /// Where `path`, which begins with a slash, is served.
+    pub(super) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.route_prefix)
+    }
+
+    pub(super) fn route_prefix(&self) -> &str {
+        &self.route_prefix
+    }
+
+    pub(super) fn telemetry_path(&self) -> &str {
+        &self.telemetry_path
+    }
+}
+
+impl Default for WebSettings {
+    fn default() -> Self {
+        Self { route_prefix: String::new(), telemetry_path: "/metrics".to_owned() }
+    }
+}
+
+fn check(path: &str) -> Result<(), InvalidPath> {
+    let Some(inside) = path.strip_prefix('/') else { return Err(InvalidPath::Relative(path.to_owned())) };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_segment = |text: &str| !["", ".", ".."].contains(&text) && text.bytes().all(is_plain);
+    let inside = inside.strip_suffix('/').unwrap_or(inside);
+    if inside.is_empty() || inside.split('/').all(is_segment) {
+        Ok(())
+    } else {
+        Err(InvalidPath::NotPlain(path.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefix_loses_its_trailing_slash() {
+        for (prefix, metrics) in [("/", "/metrics"), ("", "/metrics"), ("/a/b", "/a/b/metrics"), ("/a/", "/a/metrics")]
+        {
+            let settings = WebSettings::new(prefix, "/metrics").expect(prefix);
+            assert_eq!(settings.at(settings.telemetry_path()), metrics);
+        }
+    }
+
+    #[test]
+    fn paths_that_cannot_be_served_are_refused() {
+        let refused = |path: &str| WebSettings::new("/", path).expect_err(path);
+        for path in ["metrics", ""] {
+            assert_eq!(refused(path), InvalidPath::Relative(path.to_owned()));
+        }
+        for path in ["//", "/a//b", "/{a}", "/a b", "/a?b", "/ä", "/../a", "/*a", "/%41"] {
+            assert_eq!(refused(path), InvalidPath::NotPlain(path.to_owned()));
+        }
+        for path in ["/-/healthy", "/api/v1/targets", "/probe", "/sd", "/config"] {
+            assert_eq!(refused(path), InvalidPath::Taken(path.to_owned()));
+        }
+        assert!(WebSettings::new("a", "/metrics").is_err());
+    }
+}

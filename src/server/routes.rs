@@ -1,0 +1,78 @@
+//! What is answered under which path.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use url::form_urlencoded;
+
+use super::App;
+use super::exposition_body::ExpositionBody;
+
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(super) fn router(app: App) -> Router {
+    let settings = &app.settings;
+    let mut router = Router::new()
+        .route(&settings.at("/-/healthy"), get("oauth-probe-exporter is healthy.\n"))
+        // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
+        .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
+        .route(&settings.at(settings.telemetry_path()), get(metrics));
+    if settings.telemetry_path() != "/" {
+        router = router.route(&settings.at("/"), get(landing));
+    }
+    if !settings.route_prefix().is_empty() {
+        let home = [(LOCATION, settings.at("/"))];
+        let to_home = get((StatusCode::FOUND, home));
+        router = router.route("/", to_home.clone()).route(settings.route_prefix(), to_home);
+    }
+    // Text of this kind shrinks to a twentieth even so, and a scrape of many targets costs a fifth of the time.
+    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
+    router.fallback(not_found).layer(compression).with_state(Arc::new(app))
+}
+
+/// `?target=NAME`, repeatable, limits what is shown to these targets.
+async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    let names: Vec<_> = form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _name)| key == "target")
+        .map(|(_key, name)| name)
+        .collect();
+    if let Some(unknown) = names.iter().find(|name| app.metrics.target(name).is_none()) {
+        return (StatusCode::NOT_FOUND, format!("no target is named {unknown:?}\n")).into_response();
+    }
+    let only: Vec<&str> = names.iter().map(|name| &**name).collect();
+    let exposition = app.metrics.exposition((app.now)(), (!only.is_empty()).then_some(&only));
+    ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(ExpositionBody::new(exposition))).into_response()
+}
+
+/// Its links are relative, so that they hold behind a proxy that strips a prefix.
+async fn landing(State(app): State<Arc<App>>) -> Html<String> {
+    let metrics = app.settings.telemetry_path().trim_start_matches('/');
+    let version = env!("CARGO_PKG_VERSION");
+    Html(format!(
+        "<!DOCTYPE html>
+<html lang=\"en\">
+<meta charset=\"utf-8\">
+<title>oauth-probe-exporter</title>
+<h1>oauth-probe-exporter {version}</h1>
+<ul>
+<li><a href=\"{metrics}\">metrics</a></li>
+<li><a href=\"-/healthy\">healthy</a></li>
+<li><a href=\"-/ready\">ready</a></li>
+</ul>
+</html>
+"
+    ))
+}
+
+async fn not_found() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "404 page not found\n")
+}

@@ -1,0 +1,17 @@
+//! What is shown to Prometheus and in the log: every metric family, the numbers of every target, the exposition.
+
+pub mod catalogue;
+mod exposition;
+mod family;
+pub mod logging;
+mod metrics;
+mod own;
+mod readings;
+mod target;
+mod text;
+mod view;
+
+pub use exposition::Exposition;
+pub use family::{Family, Kind};
+pub use metrics::Metrics;
+pub use target::TargetMetrics;

@@ -1,0 +1,222 @@
+//! The numbers of one target: what its cycle reports add up to, without a string or a map.
+
+use std::time::{Duration, SystemTime};
+
+use crate::model::fault::{Cause, Fault, Reason, Request};
+use crate::model::report::{Achievement, Attempt, CycleReport};
+use crate::model::time::unix_seconds;
+use crate::model::token::{TokenView, Trigger};
+
+/// A wall time as milliseconds since the Unix epoch.
+pub(super) fn unix_millis(wall: SystemTime) -> i64 {
+    (unix_seconds(wall) * 1000.0).round() as i64
+}
+
+/// Everything that a target's reports have said so far.
+#[derive(Clone, Debug)]
+pub(super) struct Readings {
+    pub(super) cycles_succeeded: u64,
+    pub(super) cycle_failures: [u64; Fault::ALL.len()],
+    pub(super) cycles_skipped: u64,
+    pub(super) last_cycle: Option<LastCycle>,
+    /// End of the last good cycle, in Unix milliseconds.
+    pub(super) last_success: Option<i64>,
+    /// By [`Request::index`].
+    pub(super) requests: [RequestReadings; Request::ALL.len()],
+    pub(super) token: TokenView,
+    pub(super) token_refreshes: [u64; Trigger::ALL.len()],
+    pub(super) token_unchanged: u64,
+    pub(super) token_rejected_early: u64,
+}
+
+/// The last cycle that ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastCycle {
+    /// In Unix milliseconds.
+    pub(super) ended: i64,
+    pub(super) verdict: Result<(), Cause>,
+    pub(super) ping: Pinged,
+}
+
+/// Whether a cycle came as far as its ping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pinged {
+    Yes,
+    No,
+}
+
+/// What is known about one of the two requests.
+#[derive(Clone, Debug)]
+pub(super) struct RequestReadings {
+    pub(super) attempts: u64,
+    /// By [`Fault::index`]; one of the five never occurs.
+    pub(super) failures: [u64; Fault::ALL.len()],
+    pub(super) connections_opened: u64,
+    pub(super) last: Option<LastAttempt>,
+    /// End of the last good attempt, in Unix milliseconds.
+    pub(super) last_success: Option<i64>,
+    pub(super) duration: Histogram,
+}
+
+/// The last attempt at a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastAttempt {
+    pub(super) outcome: Result<(), Reason>,
+    pub(super) status: Option<u16>,
+}
+
+impl Readings {
+    pub(super) fn new(bounds: &Bounds) -> Self {
+        let request = RequestReadings {
+            attempts: 0,
+            failures: [0; Fault::ALL.len()],
+            connections_opened: 0,
+            last: None,
+            last_success: None,
+            duration: Histogram::new(bounds),
+        };
+        Self {
+            cycles_succeeded: 0,
+            cycle_failures: [0; Fault::ALL.len()],
+            cycles_skipped: 0,
+            last_cycle: None,
+            last_success: None,
+            requests: [request.clone(), request],
+            token: TokenView::default(),
+            token_refreshes: [0; Trigger::ALL.len()],
+            token_unchanged: 0,
+            token_rejected_early: 0,
+        }
+    }
+
+    pub(super) fn record(&mut self, report: &CycleReport, bounds: &Bounds) {
+        let ended = unix_millis(report.ended.wall);
+        match report.verdict {
+            Ok(()) => {
+                self.cycles_succeeded += 1;
+                self.last_success = Some(ended);
+            }
+            Err(cause) => self.cycle_failures[cause.fault().index()] += 1,
+        }
+        for attempt in &report.attempts {
+            self.record_attempt(attempt, bounds);
+        }
+        let ping = if report.last(Request::Ping).is_some() { Pinged::Yes } else { Pinged::No };
+        self.last_cycle = Some(LastCycle { ended, verdict: report.verdict, ping });
+        self.token = report.token;
+    }
+
+    fn record_attempt(&mut self, attempt: &Attempt, bounds: &Bounds) {
+        self.requests[attempt.request.index()].record(attempt, bounds);
+        match attempt.result {
+            Ok(Achievement::TokenRefreshed(trigger)) => self.token_refreshes[trigger.index()] += 1,
+            Ok(Achievement::TokenUnchanged) => self.token_unchanged += 1,
+            Ok(Achievement::Ponged) | Err(_) => {}
+        }
+        if attempt.rejected_early {
+            self.token_rejected_early += 1;
+        }
+    }
+}
+
+impl RequestReadings {
+    fn record(&mut self, attempt: &Attempt, bounds: &Bounds) {
+        let trace = &attempt.trace;
+        self.attempts += 1;
+        self.connections_opened += u64::from(trace.connections_opened);
+        if trace.sent {
+            self.duration.observe(trace.duration, bounds);
+        }
+        match attempt.result {
+            Ok(_) => {
+                let ended = trace.started.wall_at(trace.started.moment.plus(trace.duration));
+                self.last_success = Some(unix_millis(ended));
+            }
+            Err(failure) => self.failures[failure.reason.fault(attempt.request).index()] += 1,
+        }
+        let outcome = attempt.result.map(|_achievement| ()).map_err(|failure| failure.reason);
+        self.last = Some(LastAttempt { outcome, status: trace.status });
+    }
+}
+
+/// The upper bounds of a latency histogram's buckets, and how they are written.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    /// Ascending, without the infinite one.
+    seconds: Box<[f64]>,
+    /// As many and one more: `+Inf`.
+    rendered: Box<[Box<str>]>,
+}
+
+impl Bounds {
+    /// The bounds that are configured, with the objective among them.
+    pub(super) fn new(configured: &[f64], objective: Duration) -> Self {
+        let mut seconds: Vec<f64> = configured.iter().copied().filter(|bound| bound.is_finite()).collect();
+        seconds.push(objective.as_secs_f64());
+        seconds.sort_by(f64::total_cmp);
+        seconds.dedup();
+        let rendered = seconds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
+        Self { rendered: rendered.map(String::into_boxed_str).collect(), seconds: seconds.into() }
+    }
+
+    /// The values of the label `le`.
+    pub(super) fn rendered(&self) -> impl Iterator<Item = &str> {
+        self.rendered.iter().map(|bound| &**bound)
+    }
+}
+
+/// How many observations fell into each bucket, and their sum.
+#[derive(Clone, Debug)]
+pub(super) struct Histogram {
+    /// Not cumulative; the last one is the infinite bucket.
+    counts: Box<[u64]>,
+    sum: f64,
+}
+
+impl Histogram {
+    fn new(bounds: &Bounds) -> Self {
+        Self { counts: vec![0; bounds.rendered.len()].into(), sum: 0.0 }
+    }
+
+    fn observe(&mut self, duration: Duration, bounds: &Bounds) {
+        let seconds = duration.as_secs_f64();
+        self.counts[bounds.seconds.partition_point(|&bound| bound < seconds)] += 1;
+        self.sum += seconds;
+    }
+
+    /// Observations in each bucket alone, the infinite one last.
+    pub(super) fn counts(&self) -> impl Iterator<Item = u64> {
+        self.counts.iter().copied()
+    }
+
+    /// Sum of all observations, in seconds.
+    pub(super) const fn sum(&self) -> f64 {
+        self.sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objective_is_always_a_bound_and_only_once() {
+        let rendered = |objective| {
+            let bounds = Bounds::new(&[0.1, 1.0, 10.0], Duration::from_millis(objective));
+            bounds.rendered().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(rendered(1000), ["0.1", "1", "10", "+Inf"]);
+        assert_eq!(rendered(750), ["0.1", "0.75", "1", "10", "+Inf"]);
+        assert_eq!(rendered(60_000), ["0.1", "1", "10", "60", "+Inf"]);
+    }
+
+    #[test]
+    fn observation_on_a_bound_belongs_to_it() {
+        let bounds = Bounds::new(&[0.1], Duration::from_secs(1));
+        let mut histogram = Histogram::new(&bounds);
+        for millis in [100, 101, 1000, 1001] {
+            histogram.observe(Duration::from_millis(millis), &bounds);
+        }
+        assert_eq!(histogram.counts().collect::<Vec<_>>(), [1, 2, 1]);
+    }
+}

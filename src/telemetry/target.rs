@@ -1,0 +1,82 @@
+//! One target as the metrics know it: what never changes of it, and its numbers behind a lock.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::model::report::CycleReport;
+use crate::model::target::Target;
+use crate::model::time::Stamp;
+
+use super::readings::{Bounds, Readings, unix_millis};
+use super::text::render_labels;
+
+/// The metrics of one target.
+#[derive(Debug)]
+pub struct TargetMetrics {
+    pub(super) constants: Constants,
+    /// Shared with the scrapes that are under way: a report that comes meanwhile is recorded in a copy.
+    readings: Mutex<Arc<Readings>>,
+}
+
+/// What the configuration says about a target.
+#[derive(Debug)]
+pub(super) struct Constants {
+    /// Its own labels, as they stand between the braces.
+    pub(super) labels: Box<str>,
+    pub(super) authorization_server: Box<str>,
+    pub(super) resource_server: Box<str>,
+    pub(super) interval: Duration,
+    pub(super) timeout: Duration,
+    pub(super) latency_objective: Duration,
+    pub(super) token_max_age: Option<Duration>,
+    /// In Unix milliseconds.
+    pub(super) client_secret_expires: Option<i64>,
+    /// When probing it began, in Unix milliseconds.
+    pub(super) started: i64,
+    pub(super) bounds: Arc<Bounds>,
+}
+
+impl TargetMetrics {
+    pub(super) fn new(target: &Target, vantage: Option<&str>, bounds: Arc<Bounds>, started: Stamp) -> Self {
+        let own = target.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let labels = [("target", target.name.as_str())]
+            .into_iter()
+            .chain(own)
+            .chain(vantage.map(|vantage| ("vantage", vantage)));
+        Self {
+            readings: Mutex::new(Arc::new(Readings::new(&bounds))),
+            constants: Constants {
+                labels: render_labels(labels),
+                authorization_server: target.authorization_host().into(),
+                resource_server: target.resource_host().into(),
+                interval: target.interval,
+                timeout: target.timeout,
+                latency_objective: target.latency_objective,
+                token_max_age: target.token.policy.max_age,
+                client_secret_expires: target.client_secret_expires.map(unix_millis),
+                started: unix_millis(started.wall),
+                bounds,
+            },
+        }
+    }
+
+    /// A cycle has ended.
+    pub fn record(&self, report: &CycleReport) {
+        Arc::make_mut(&mut self.lock()).record(report, &self.constants.bounds);
+    }
+
+    /// So many cycles were not started: the one before still ran, or the machine slept.
+    pub fn record_skipped(&self, count: u64) {
+        Arc::make_mut(&mut self.lock()).cycles_skipped += count;
+    }
+
+    /// The numbers as they are now.
+    pub(super) fn snapshot(&self) -> Arc<Readings> {
+        Arc::clone(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Readings>> {
+        // Nothing that is done under the lock leaves the numbers half changed in a way worth stopping for.
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
