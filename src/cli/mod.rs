@@ -3,7 +3,10 @@
 mod arguments;
 mod check;
 mod check_text;
+mod demo;
 mod healthcheck;
+mod observer;
+mod serve;
 mod setup;
 mod stop;
 
@@ -19,7 +22,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let outcome = match &arguments.command {
         Some(Command::Check(check)) => check::run(common, check),
         Some(Command::Healthcheck(healthcheck)) => healthcheck::run(healthcheck),
-        _ => todo!(),
+        Some(Command::Demo(demo)) => demo::run(common, demo),
+        Some(Command::Serve(serve)) => serve::run(common, serve),
+        None => serve::run(common, &arguments.serve),
     };
     outcome.unwrap_or_else(|stop| stop.report())
 }

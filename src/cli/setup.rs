@@ -2,10 +2,13 @@
 
 use tokio::runtime::{Builder, Runtime};
 
+use tracing::Level;
+
 use crate::config;
 use crate::model::target::Config;
+use crate::telemetry::logging;
 
-use super::arguments::Common;
+use super::arguments::{Common, LogFormat, LogLevel};
 use super::stop::Stop;
 
 /// The configuration from the file that is named, else from the environment.
@@ -20,4 +23,20 @@ pub(super) fn load_config(common: &Common) -> Result<Config, Stop> {
 
 pub(super) fn runtime() -> Result<Runtime, Stop> {
     Builder::new_multi_thread().enable_all().thread_name("oauth-probe").build().map_err(Stop::failed)
+}
+
+/// Sets up the log as it was asked for.
+pub(super) fn logging(common: &Common) -> Result<(), Stop> {
+    let format = match common.log_format {
+        LogFormat::Logfmt => logging::LogFormat::Logfmt,
+        LogFormat::Json => logging::LogFormat::Json,
+    };
+    let level = match common.log_level {
+        LogLevel::Trace => Level::TRACE,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Error => Level::ERROR,
+    };
+    logging::init(format, level).map_err(Stop::failed)
 }

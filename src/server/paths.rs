@@ -55,6 +55,12 @@ impl WebSettings {
         &self.route_prefix
     }
 
+    /// The whole path of the metrics.
+    #[must_use]
+    pub fn metrics_path(&self) -> String {
+        self.at(&self.telemetry_path)
+    }
+
     pub(super) fn telemetry_path(&self) -> &str {
         &self.telemetry_path
     }
@@ -70,8 +76,7 @@ fn check(path: &str) -> Result<(), InvalidPath> {
     let Some(inside) = path.strip_prefix('/') else { return Err(InvalidPath::Relative(path.to_owned())) };
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let is_segment = |text: &str| !["", ".", ".."].contains(&text) && text.bytes().all(is_plain);
-    let inside = inside.strip_suffix('/').unwrap_or(inside);
-    if inside.is_empty() || inside.split('/').all(is_segment) {
+    if inside.is_empty() || inside.strip_suffix('/').unwrap_or(inside).split('/').all(is_segment) {
         Ok(())
     } else {
         Err(InvalidPath::NotPlain(path.to_owned()))

@@ -1,0 +1,73 @@
+//! `demo`: the embedded servers with faults that come and go, probed by the exporter as it is.
+
+use std::fmt::{self, Write as _};
+use std::process::ExitCode;
+
+use crate::config;
+use crate::model::target::Config;
+use crate::simulator::{DemoClient, Script, Settings, Simulator};
+
+use super::arguments::{Common, DemoArguments};
+use super::serve::{Exporter, interrupted};
+use super::setup;
+use super::stop::Stop;
+
+pub(super) fn run(common: &Common, arguments: &DemoArguments) -> Result<ExitCode, Stop> {
+    setup::logging(common)?;
+    setup::runtime()?.block_on(play(arguments))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn play(arguments: &DemoArguments) -> Result<(), Stop> {
+    let mut simulator = Simulator::start(Settings::demo()).await.map_err(Stop::failed)?;
+    let exporter = Exporter::bind(demo_config(&simulator)?, &arguments.listen_addresses, &arguments.paths).await?;
+    print_program(&simulator, &exporter);
+    simulator.play(Script::demo());
+    tokio::select! {
+        ended = exporter.run(interrupted()) => ended,
+        task = simulator.ended() => Err(Stop::failed(format_args!("the simulator's task {task} died"))),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+fn print_program(simulator: &Simulator, exporter: &Exporter) {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_program(&mut text, simulator, exporter);
+    println!("{text}");
+}
+
+fn write_program(text: &mut String, simulator: &Simulator, exporter: &Exporter) -> fmt::Result {
+    writeln!(text, "An authorization server plays at {}", simulator.authorization_server())?;
+    writeln!(text, "and an API at                    {}", simulator.resource_server())?;
+    writeln!(text, "Every {} s the same happens again:\n", Script::demo().period().as_secs())?;
+    for client in DemoClient::all() {
+        let when = match client.trouble {
+            Some((from, to)) => format!("{:>2}–{} s", from.as_secs(), to.as_secs()),
+            None => "always".to_owned(),
+        };
+        writeln!(text, "  {:<14} {when:<8} {}", client.name, client.story)?;
+    }
+    let metrics = exporter.metrics_url();
+    writeln!(text, "\nWhere to look:\n  {metrics}")?;
+    writeln!(text, "  curl -s {metrics} | grep _success              # which targets work")?;
+    writeln!(text, "  curl -s {metrics} | grep cycle_failure_info    # why the others do not, and whose fault it is")?;
+    writeln!(text, "  curl -s {metrics} | grep token_expires_in      # how long the tokens still live")?;
+    writeln!(text, "The log below has a line for each change. Ctrl-C ends it.")
+}
+
+/// The configuration as its user would write it.
+fn demo_config(simulator: &Simulator) -> Result<Config, Stop> {
+    let mut text = format!(
+        "defaults:\n  authorization_server: {}\n  resource_server: {}\n  interval: {}\n  timeout: {}\n  \
+         labels: {{ environment: demo }}\n  token: {{ max_age: 1m }}\ntargets:\n",
+        simulator.authorization_server(),
+        simulator.resource_server(),
+        humantime::format_duration(DemoClient::INTERVAL),
+        humantime::format_duration(DemoClient::TIMEOUT),
+    );
+    for DemoClient { name, client_id, secret, .. } in DemoClient::all() {
+        let _ = writeln!(text, "  - {{ name: {name}, client_id: {client_id}, client_secret: '{secret}' }}");
+    }
+    config::parse(&text, "demo", &|_| None).map_err(Stop::failed)
+}

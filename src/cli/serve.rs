@@ -1,0 +1,131 @@
+//! `serve`: probes all targets on their schedules and serves what is found.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::client::{ClientPool, HttpWire};
+use crate::clock::{BootClock, Clock};
+use crate::model::target::{Config, ScheduleMode, Target};
+use crate::model::time::Stamp;
+use crate::probe::{Fleet, Job};
+use crate::server::{App, Bound, WebSettings};
+use crate::telemetry::Metrics;
+
+use super::arguments::{Common, ServeArguments, WebPaths};
+use super::observer::TargetObserver;
+use super::setup;
+use super::stop::Stop;
+
+type TargetJob = Job<HttpWire, TargetObserver>;
+
+pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
+    let config = setup::load_config(common)?;
+    if arguments.config_check {
+        return check_config(config);
+    }
+    setup::logging(common)?;
+    setup::runtime()?.block_on(async {
+        let exporter = Exporter::bind(config, &arguments.listen_addresses, &arguments.paths).await?;
+        exporter.run(interrupted()).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The exporter with its ports open and nothing running yet.
+pub(super) struct Exporter {
+    bound: Bound,
+    web: WebSettings,
+    metrics: Arc<Metrics>,
+    jobs: Vec<TargetJob>,
+    started: Stamp,
+}
+
+impl Exporter {
+    /// Readies every target, then opens the ports.
+    pub(super) async fn bind(config: Config, addresses: &[String], paths: &WebPaths) -> Result<Self, Stop> {
+        let started = BootClock.now();
+        let metrics = Arc::new(Metrics::new(&config, started));
+        let jobs = ready_jobs(config.targets, &metrics)?;
+        let web = WebSettings::new(&paths.route_prefix, &paths.telemetry_path).map_err(Stop::usage)?;
+        let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
+        let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;
+        Ok(Self { bound, web, metrics, jobs, started })
+    }
+
+    /// Where the metrics are.
+    pub(super) fn metrics_url(&self) -> String {
+        let address = self.bound.addresses().first().map(ToString::to_string).unwrap_or_default();
+        format!("http://{address}{}", self.web.metrics_path())
+    }
+
+    /// Probes and serves until `stop`, or until a task dies.
+    pub(super) async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Stop> {
+        let mut fleet = Fleet::default();
+        for address in self.bound.addresses() {
+            tracing::info!(%address, "listening");
+        }
+        tracing::info!(targets = self.jobs.len(), version = env!("CARGO_PKG_VERSION"), "probing");
+        for job in self.jobs {
+            fleet.spawn(job, BootClock, self.started.moment);
+        }
+        let app = App { metrics: self.metrics, now: Arc::new(|| BootClock.now()), settings: self.web };
+        tokio::select! {
+            () = self.bound.serve(app, stop) => {
+                tracing::info!("stopped");
+                Ok(())
+            }
+            died = fleet.watch() => Err(Stop::failed(died)),
+        }
+    }
+}
+
+fn ready_jobs(targets: Vec<Target>, metrics: &Arc<Metrics>) -> Result<Vec<TargetJob>, Stop> {
+    let mut pool = ClientPool::new();
+    let ready = |target: Target| {
+        let target = Arc::new(target);
+        let wire = HttpWire::new(Arc::clone(&target), &mut pool)
+            .map_err(|problem| Stop::usage(format_args!("target {}: {problem}", target.name)))?;
+        let numbers = metrics.target(&target.name).ok_or_else(|| Stop::failed("a target without metrics"))?;
+        let observer = TargetObserver::new(target.name.clone(), Arc::clone(metrics), numbers);
+        Ok(Job { target, wire, observer, random: fastrand::Rng::new() })
+    };
+    targets.into_iter().map(ready).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "this is what --config.check is for")]
+fn check_config(config: Config) -> Result<ExitCode, Stop> {
+    println!("The configuration is valid. This would run:");
+    for target in &config.targets {
+        let rhythm = match target.schedule {
+            ScheduleMode::On => format!("every {}", humantime::format_duration(target.interval)),
+            ScheduleMode::Off => "not scheduled".to_owned(),
+        };
+        let (token, ping) = (target.authorization_host(), target.resource_host());
+        println!("  {}: client {} {rhythm}, token from {token}, ping to {ping}", target.name, target.token.client_id);
+    }
+    // Files are opened too, so that a wrong certificate is found here and not at the start.
+    let metrics = Arc::new(Metrics::new(&config, BootClock.now()));
+    ready_jobs(config.targets, &metrics)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns at SIGTERM or SIGINT. SIGHUP, which would end a process by default, is answered in the log.
+pub(super) async fn interrupted() {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        tracing::error!("signals cannot be received");
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return tracing::info!(signal = "SIGTERM", "stopping"),
+            _ = interrupt.recv() => return tracing::info!(signal = "SIGINT", "stopping"),
+            _ = hang_up.recv() => {
+                tracing::warn!("SIGHUP is ignored: this version reads its configuration at the start only");
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The program as its user meets it: exit codes, what it prints, how it starts and stops.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod exporter;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use oauth_probe_exporter::simulator::{ClientSettings, Fault, Server, Settings, Simulator, Whom};
+use serde_json::Value;
+
+use exporter::{Exporter, run, run_with};
+
+const SECRET: &str = "canary-secret";
+
+async fn simulator() -> Simulator {
+    let clients = vec![ClientSettings::new("acme", SECRET)];
+    Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap()
+}
+
+/// The four variables of the provider's guide.
+fn variables(simulator: &Simulator) -> Vec<(&'static str, String)> {
+    vec![
+        ("AUTHORIZATION_SERVER", simulator.authorization_server().to_string()),
+        ("RESOURCE_SERVER", simulator.resource_server().to_string()),
+        ("PARTNER_OA_CLIENT_ID", "acme".to_owned()),
+        ("PARTNER_OA_SECRET", SECRET.to_owned()),
+    ]
+}
+
+#[tokio::test]
+async fn check_works_from_the_four_variables_alone() {
+    let simulator = simulator().await;
+    let output = run_with(&["check"], &variables(&simulator)).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.contains("✓ token") && output.stdout.contains("✓ ping"), "{}", output.stdout);
+    assert!(output.stdout.contains("a token that lives"), "{}", output.stdout);
+    assert_eq!(simulator.control().counts("acme").token_requests, 1);
+    assert_eq!(simulator.control().counts("acme").pings_accepted, 1);
+}
+
+#[tokio::test]
+async fn check_says_what_a_failure_means_and_what_to_do() {
+    let simulator = simulator().await;
+    simulator.control().change_secret("acme", "another");
+    let output = run_with(&["check"], &variables(&simulator)).await;
+    assert_eq!(output.code, 1);
+    for expected in ["✗ token", "status 401", "invalid_client, fault: auth", "What it means:", "What to do:", "– ping"]
+    {
+        assert!(output.stdout.contains(expected), "{expected} in\n{}", output.stdout);
+    }
+    assert!(!output.everything().contains(SECRET));
+    assert_eq!(simulator.control().counts("acme").token_requests, 1, "a refused secret is sent once");
+}
+
+#[tokio::test]
+async fn check_never_prints_the_token_that_a_server_echoes() {
+    let simulator = simulator().await;
+    simulator.control().set_faults(Server::Api, Whom::client("acme"), [Fault::RefuseTokens]);
+    for form in ["text", "json"] {
+        let output = run_with(&["check", "--output", form, "--log.level=trace"], &variables(&simulator)).await;
+        assert_eq!(output.code, 1);
+        assert!(output.stdout.contains("token_rejected"), "{}", output.stdout);
+        assert!(!output.everything().contains("Invalid access token"), "{}", output.everything());
+    }
+}
+
+#[tokio::test]
+async fn check_tells_a_script_the_same_as_a_person() {
+    let simulator = simulator().await;
+    simulator.control().set_faults(
+        Server::Api,
+        Whom::Everyone,
+        [Fault::status(oauth_probe_exporter::simulator::StatusCode::SERVICE_UNAVAILABLE)],
+    );
+    let output = run_with(&["check", "--output=json"], &variables(&simulator)).await;
+    assert_eq!(output.code, 1);
+    let document: Value = serde_json::from_str(&output.stdout).unwrap();
+    let target = &document["targets"][0];
+    assert_eq!(document["success"], false);
+    assert_eq!(target["target"], "default");
+    assert_eq!(target["request"], "ping");
+    assert_eq!(target["reason"], "server_error");
+    assert_eq!(target["fault"], "resource_server");
+    assert_eq!(target["steps"][0]["success"], true);
+    assert_eq!(target["steps"][1]["status"], 503);
+    assert!(target["steps"][1]["duration_seconds"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test]
+async fn nothing_configured_says_what_to_set() {
+    for arguments in [&["check"][..], &[]] {
+        let output = run(arguments).await;
+        assert_eq!(output.code, 2);
+        for variable in ["AUTHORIZATION_SERVER", "RESOURCE_SERVER", "PARTNER_OA_CLIENT_ID", "PARTNER_OA_SECRET"] {
+            assert!(output.stderr.contains(variable), "{}", output.stderr);
+        }
+        assert!(output.stderr.contains("--config.file"), "{}", output.stderr);
+    }
+}
+
+#[tokio::test]
+async fn bad_file_is_refused_with_every_mistake_and_exit_code_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("probe.yml");
+    std::fs::write(&path, "targets:\n  - name: x\n    intervall: 5s\n    client_secret: canary-secret\n").unwrap();
+    let output = run(&["--config.file", path.to_str().unwrap()]).await;
+    assert_eq!(output.code, 2);
+    for expected in ["probe.yml:3: ", "did you mean `interval`", "authorization_server", "resource_server", "client_id"]
+    {
+        assert!(output.stderr.contains(expected), "{expected} in\n{}", output.stderr);
+    }
+    assert!(!output.everything().contains(SECRET));
+}
+
+#[tokio::test]
+async fn config_check_prints_what_would_run_and_runs_nothing() {
+    let simulator = simulator().await;
+    let output = run_with(&["--config.check"], &variables(&simulator)).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.contains("default: client acme every 30s"), "{}", output.stdout);
+    assert_eq!(simulator.control().counts("acme").token_requests, 0);
+}
+
+#[tokio::test]
+async fn certificate_file_that_cannot_be_read_is_refused_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("probe.yml");
+    let text = "targets:\n  - name: x\n    authorization_server: https://a.example\n    resource_server: https://b.example\n    \
+                client_id: c\n    client_secret: s\n    tls: { ca_file: no-such.pem }\n";
+    std::fs::write(&path, text).unwrap();
+    let output = run(&["--config.check", "--config.file", path.to_str().unwrap()]).await;
+    assert_eq!(output.code, 2);
+    assert!(output.stderr.contains("no-such.pem") && output.stderr.contains("target x"), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn unknown_flag_is_exit_code_2() {
+    assert_eq!(run(&["--no-such-flag"]).await.code, 2);
+}
+
+#[tokio::test]
+async fn version_is_printed() {
+    let output = run(&["--version"]).await;
+    assert_eq!(output.stdout.trim(), format!("oauth-probe-exporter {}", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn port_in_use_is_a_clear_error_and_exit_code_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let simulator = simulator().await;
+    let output = run_with(&["--web.listen-address", &address], &variables(&simulator)).await;
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains(&address) && output.stderr.contains("in use"), "{}", output.stderr);
+    assert_eq!(simulator.control().counts("acme").token_requests, 0, "nothing runs before the ports are open");
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_with_exit_code_0_even_while_a_request_hangs() {
+    let simulator = simulator().await;
+    simulator.control().set_faults(Server::Authorization, Whom::Everyone, [Fault::Hang]);
+    let exporter = Exporter::start(&targets(&simulator, "1s")).await;
+    while simulator.control().counts("acme").token_requests == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (code, took) = exporter.terminate().await;
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn healthcheck_asks_the_running_exporter() {
+    let simulator = simulator().await;
+    let exporter = Exporter::start(&targets(&simulator, "1s")).await;
+    let address = exporter.address.clone();
+    assert_eq!(run(&["healthcheck", "--web.listen-address", &address]).await.code, 0);
+    exporter.terminate().await;
+    let output = run(&["healthcheck", "--web.listen-address", &address]).await;
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("not healthy"), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn endpoints_answer_as_a_prometheus_user_expects() {
+    let simulator = simulator().await;
+    let exporter = Exporter::start(&targets(&simulator, "1s")).await;
+    assert_eq!(exporter.get("/-/healthy").await.status, 200);
+    assert_eq!(exporter.get("/-/ready").await.status, 200);
+    assert_eq!(exporter.get("/nope").await.status, 404);
+    assert_eq!(exporter.get("/metrics?target=production").await.status, 200);
+    assert_eq!(exporter.get("/metrics?target=nobody").await.status, 404);
+    let metrics = exporter.get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(metrics.text().contains("oauth_probe_build_info"));
+}
+
+#[tokio::test]
+async fn log_has_one_line_for_each_change_of_state() {
+    let simulator = simulator().await;
+    let exporter = Exporter::start(&targets(&simulator, "200ms")).await;
+    exporter.until("oauth_probe_success{target=\"production\"} 1").await;
+    simulator.control().set_faults(Server::Api, Whom::Everyone, [Fault::RefuseTokens]);
+    exporter.until("oauth_probe_success{target=\"production\"} 0").await;
+    let cycles = simulator.control().counts("acme").ping_requests;
+    while simulator.control().counts("acme").ping_requests < cycles + 5 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    simulator.control().clear_faults();
+    exporter.until("oauth_probe_success{target=\"production\"} 1").await;
+    let log = exporter.terminate_and_read_log().await;
+    assert_eq!(log.matches("target fails").count(), 1, "{log}");
+    assert_eq!(log.matches("target works again").count(), 1, "{log}");
+    assert!(log.contains("reason=token_rejected") && log.contains("fault=auth"), "{log}");
+    assert!(!log.contains(SECRET) && !log.contains("Invalid access token"), "{log}");
+}
+
+fn targets(simulator: &Simulator, interval: &str) -> String {
+    format!(
+        "targets:\n  - name: production\n    authorization_server: {}\n    resource_server: {}\n    client_id: acme\n    \
+         client_secret: {SECRET}\n    interval: {interval}\n",
+        simulator.authorization_server(),
+        simulator.resource_server()
+    )
+}

@@ -1,0 +1,164 @@
+//! The built program as a child process, and the little HTTP that tests speak to it.
+#![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+/// No wait of a test is longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PROGRAM: &str = env!("CARGO_BIN_EXE_oauth-probe-exporter");
+
+/// What a run that ended by itself left behind.
+#[derive(Debug)]
+pub struct Output {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    pub fn everything(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+}
+
+pub async fn run(arguments: &[&str]) -> Output {
+    run_with(arguments, &[]).await
+}
+
+/// Runs the program to its end, in an environment that has these variables alone.
+pub async fn run_with(arguments: &[&str], environment: &[(&str, String)]) -> Output {
+    let output = Command::new(PROGRAM)
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, output).await.expect("the program ends").unwrap();
+    Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A running exporter on a port of its own.
+pub struct Exporter {
+    pub address: String,
+    child: Child,
+    log: JoinHandle<String>,
+    _directory: tempfile::TempDir,
+}
+
+impl Exporter {
+    /// Starts `serve` with this configuration file, and waits until it listens.
+    pub async fn start(configuration: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("probe.yml");
+        std::fs::write(&path, configuration).unwrap();
+        let mut child = Command::new(PROGRAM)
+            .args(["--config.file", path.to_str().unwrap(), "--web.listen-address=127.0.0.1:0", "--log.level=debug"])
+            .env_clear()
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut log = String::new();
+        let address = loop {
+            let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("ended before it listened:\n{log}"));
+            log.push_str(&line);
+            log.push('\n');
+            if let Some((_, rest)) = line.split_once("address=") {
+                break rest.split_whitespace().next().unwrap().trim_matches('"').to_owned();
+            }
+        };
+        let log = tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                log.push_str(&line);
+                log.push('\n');
+            }
+            log
+        });
+        Self { address, child, log, _directory: directory }
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        http(&self.address, "GET", path, "").await
+    }
+
+    pub async fn metrics(&self) -> String {
+        self.get("/metrics").await.text()
+    }
+
+    /// Waits until the metrics have this line.
+    pub async fn until(&self, line: &str) {
+        let waiting = async {
+            while !self.metrics().await.lines().any(|found| found == line) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            panic!("never saw {line} in\n{}", self.metrics().await);
+        }
+    }
+
+    /// Sends SIGTERM; gives the exit code and the time it took.
+    pub async fn terminate(mut self) -> (Option<i32>, Duration) {
+        self.send_terminate();
+        let sent = tokio::time::Instant::now();
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        (status.code(), sent.elapsed())
+    }
+
+    pub async fn terminate_and_read_log(mut self) -> String {
+        self.send_terminate();
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        self.log.await.unwrap()
+    }
+
+    fn send_terminate(&self) {
+        let pid = i32::try_from(self.child.id().expect("it runs")).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::TERM)
+            .unwrap();
+    }
+}
+
+pub struct Response {
+    pub status: u16,
+    head: String,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+/// One request of HTTP/1.0, whose answer ends with the connection and is never chunked.
+pub async fn http(address: &str, method: &str, path: &str, headers: &str) -> Response {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Response { status, head, body: answer[end..].to_vec() }
+}
