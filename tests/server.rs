@@ -7,6 +7,7 @@ mod targets;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use oauth_probe_exporter::model::target::Target;
@@ -241,6 +242,28 @@ async fn connections_beyond_the_bound_wait_for_room() {
     assert!(tokio::time::timeout(Duration::from_millis(100), &mut answer).await.is_err());
     drop(occupant);
     assert_eq!(answer.await.status, 200);
+}
+
+/// On one thread: the scrape, its client and the task that counts its turns.
+#[tokio::test]
+async fn other_tasks_have_their_turns_while_a_large_scrape_is_sent() {
+    let server = Server::with_limits(Limits::default()).await;
+    let pieces = server.metrics.exposition(at(1.0), None).count();
+    for encoding in ["identity", "gzip"] {
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&turns);
+        let counter = tokio::spawn(async move {
+            loop {
+                counted.fetch_add(1, Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        let answer = server.ask("GET", "/metrics", &format!("Accept-Encoding: {encoding}\r\n")).await;
+        counter.abort();
+        assert_eq!(answer.header("content-encoding").unwrap_or("identity"), encoding);
+        let turns = turns.load(Relaxed);
+        assert!(turns * 3 > pieces, "{turns} turns, {pieces} pieces, {encoding}");
+    }
 }
 
 #[tokio::test]
