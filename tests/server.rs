@@ -19,6 +19,9 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+/// What takes this long never ends.
+const HANGS: Duration = Duration::from_secs(20);
+
 struct Server {
     address: SocketAddr,
     metrics: Arc<Metrics>,
@@ -228,7 +231,8 @@ async fn connection_whose_head_does_not_come_is_closed() {
         let mut stream = server.connect().await;
         stream.write_all(start.as_bytes()).await.unwrap();
         let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).await.unwrap();
+        let closed = tokio::time::timeout(HANGS, stream.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "still open after {start:?}");
         assert!(!String::from_utf8(rest).unwrap().contains("200 OK"));
     }
 }
@@ -288,7 +292,7 @@ async fn stop_does_not_wait_for_a_scrape_that_nobody_reads() {
     stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
     stream.readable().await.unwrap();
     server.stop.send(()).unwrap();
-    server.ended.await.unwrap();
+    tokio::time::timeout(HANGS, server.ended).await.unwrap().unwrap();
     let mut text = String::new();
     let outcome = stream.read_to_string(&mut text).await;
     assert!(outcome.is_err() || !text.contains("process_resident_memory_bytes"));
