@@ -7,6 +7,7 @@ mod targets;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use oauth_probe_exporter::model::target::Target;
@@ -17,6 +18,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+/// What takes this long never ends.
+const HANGS: Duration = Duration::from_secs(20);
 
 struct Server {
     address: SocketAddr,
@@ -227,7 +231,8 @@ async fn connection_whose_head_does_not_come_is_closed() {
         let mut stream = server.connect().await;
         stream.write_all(start.as_bytes()).await.unwrap();
         let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).await.unwrap();
+        let closed = tokio::time::timeout(HANGS, stream.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "still open after {start:?}");
         assert!(!String::from_utf8(rest).unwrap().contains("200 OK"));
     }
 }
@@ -241,6 +246,28 @@ async fn connections_beyond_the_bound_wait_for_room() {
     assert!(tokio::time::timeout(Duration::from_millis(100), &mut answer).await.is_err());
     drop(occupant);
     assert_eq!(answer.await.status, 200);
+}
+
+/// On one thread: the scrape, its client and the task that counts its turns.
+#[tokio::test]
+async fn other_tasks_have_their_turns_while_a_large_scrape_is_sent() {
+    let server = Server::with_limits(Limits::default()).await;
+    let pieces = server.metrics.exposition(at(1.0), None).count();
+    for encoding in ["identity", "gzip"] {
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&turns);
+        let counter = tokio::spawn(async move {
+            loop {
+                counted.fetch_add(1, Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        let answer = server.ask("GET", "/metrics", &format!("Accept-Encoding: {encoding}\r\n")).await;
+        counter.abort();
+        assert_eq!(answer.header("content-encoding").unwrap_or("identity"), encoding);
+        let turns = turns.load(Relaxed);
+        assert!(turns * 3 > pieces, "{turns} turns, {pieces} pieces, {encoding}");
+    }
 }
 
 #[tokio::test]
@@ -265,7 +292,7 @@ async fn stop_does_not_wait_for_a_scrape_that_nobody_reads() {
     stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
     stream.readable().await.unwrap();
     server.stop.send(()).unwrap();
-    server.ended.await.unwrap();
+    tokio::time::timeout(HANGS, server.ended).await.unwrap().unwrap();
     let mut text = String::new();
     let outcome = stream.read_to_string(&mut text).await;
     assert!(outcome.is_err() || !text.contains("process_resident_memory_bytes"));

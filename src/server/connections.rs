@@ -1,5 +1,6 @@
 //! From an accepted connection to its end: every one is bounded, and so is the time to drain them.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -125,7 +126,8 @@ impl Service {
             .max_header_size(LONGEST_HEAD)
             .serve_connection(TokioIo::new(stream), self.router);
         if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%error, "connection ended early");
+            let error: &(dyn Error + 'static) = &error;
+            tracing::debug!(error, "connection ended early");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Inbound HTTP: where it listens, what it bounds, what it answers. The one place that serves with axum.
 
 mod address;
+mod body;
 mod connections;
-mod exposition_body;
 mod listen;
 mod paths;
 mod routes;
