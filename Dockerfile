@@ -4,11 +4,15 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 
 # The dependencies alone first: this layer is built again only when Cargo.toml or Cargo.lock changes.
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \
     && cargo build --release --locked
+
+# Shown by oauth_probe_build_info.
+ARG REVISION=unknown
+ENV BUILD_REVISION=${REVISION}
 
 # The touch tells cargo that the sources are newer than the stand-ins it has just built.
 COPY src src

@@ -1,6 +1,7 @@
 //! The embedded authorization server and API by themselves, to probe or to load from outside:
 //! `cargo run --release --example simulator -- 1000`. Its clients are `client-0`, `client-1`, … (as many as the argument
 //! says, one without it), each with the secret `secret`.
+#![expect(clippy::print_stdout, reason = "its output is how another program learns where it is")]
 
 use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator, StartError};
 

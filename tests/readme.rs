@@ -39,7 +39,8 @@ fn reasons() -> String {
         }
         for (requests, faults, meaning) in rows {
             let faults: Vec<_> = faults.iter().map(|fault| format!("`{fault}`")).collect();
-            writeln!(table, "| `{}` | {} | {} | {meaning} |", reason.as_str(), requests.join(", "), faults.join(", ")).unwrap();
+            writeln!(table, "| `{}` | {} | {} | {meaning} |", reason.as_str(), requests.join(", "), faults.join(", "))
+                .unwrap();
         }
     }
     table
