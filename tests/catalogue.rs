@@ -100,6 +100,12 @@ const PROMISED: &[(&str, &str, &[&str], &str)] = &[
         &["request"],
         "Configured duration above which a request is slow.",
     ),
+    (
+        "oauth_probe_phase_duration_seconds",
+        "gauge",
+        &["request", "phase"],
+        "Duration of each phase of the last attempt; a phase that did not happen is absent.",
+    ),
     ("oauth_probe_http_status_code", "gauge", &["request"], "HTTP status of the last attempt's answer; 0: no answer."),
     ("oauth_probe_connections_opened_total", "counter", &["request"], "Connections opened for a request."),
     (

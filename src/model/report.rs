@@ -68,16 +68,59 @@ pub struct Trace {
 /// Where a request's time went; a phase that did not happen, or did not end, is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
-    /// Name resolution.
+    /// [`Phase::Resolve`]
     pub resolve: Option<Duration>,
-    /// TCP connection (and a proxy's tunnel).
+    /// [`Phase::Connect`]
     pub connect: Option<Duration>,
-    /// TLS handshake.
+    /// [`Phase::Tls`]
     pub tls: Option<Duration>,
-    /// From the connection to the answer's headers.
+    /// [`Phase::Processing`]
     pub processing: Option<Duration>,
-    /// From the headers to the end of the body.
+    /// [`Phase::Transfer`]
     pub transfer: Option<Duration>,
+}
+
+/// A step of a request; the label `phase`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Name resolution.
+    Resolve,
+    /// TCP connection (and a proxy's tunnel).
+    Connect,
+    /// TLS handshake.
+    Tls,
+    /// From the connection to the answer's headers.
+    Processing,
+    /// From the headers to the end of the body.
+    Transfer,
+}
+
+impl Phase {
+    /// The label value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Processing => "processing",
+            Self::Transfer => "transfer",
+        }
+    }
+}
+
+impl Phases {
+    /// The phases that happened, in the order in which they did.
+    pub fn happened(&self) -> impl Iterator<Item = (Phase, Duration)> + use<> {
+        let each = [
+            (Phase::Resolve, self.resolve),
+            (Phase::Connect, self.connect),
+            (Phase::Tls, self.tls),
+            (Phase::Processing, self.processing),
+            (Phase::Transfer, self.transfer),
+        ];
+        each.into_iter().filter_map(|(phase, duration)| Some((phase, duration?)))
+    }
 }
 
 impl CycleReport {

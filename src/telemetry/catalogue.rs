@@ -133,6 +133,18 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
         |view, out| each_request(|request| out.put(&[request.as_str()], seconds(view.constants.latency_objective))),
     ),
     gauge(
+        "oauth_probe_phase_duration_seconds",
+        &["request", "phase"],
+        "Duration of each phase of the last attempt; a phase that did not happen is absent.",
+        |view, out| {
+            each_request(|request| {
+                for (phase, duration) in view.phases(request) {
+                    out.put(&[request.as_str(), phase.as_str()], seconds(duration));
+                }
+            });
+        },
+    ),
+    gauge(
         "oauth_probe_http_status_code",
         &["request"],
         "HTTP status of the last attempt's answer; 0: no answer.",

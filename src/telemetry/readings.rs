@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::model::fault::{Cause, Fault, Reason, Request};
-use crate::model::report::{Achievement, Attempt, CycleReport};
+use crate::model::report::{Achievement, Attempt, CycleReport, Phases};
 use crate::model::time::unix_seconds;
 use crate::model::token::{TokenView, Trigger};
 
@@ -63,6 +63,7 @@ pub(super) struct RequestReadings {
 pub(super) struct LastAttempt {
     pub(super) outcome: Result<(), Reason>,
     pub(super) status: Option<u16>,
+    pub(super) phases: Phases,
 }
 
 impl Readings {
@@ -135,7 +136,7 @@ impl RequestReadings {
             Err(failure) => self.failures[failure.reason.fault(attempt.request).index()] += 1,
         }
         let outcome = attempt.result.map(|_achievement| ()).map_err(|failure| failure.reason);
-        self.last = Some(LastAttempt { outcome, status: trace.status });
+        self.last = Some(LastAttempt { outcome, status: trace.status, phases: trace.phases });
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::fault::{Cause, Fault, Request};
+use crate::model::report::Phase;
 use crate::model::time::Stamp;
 use crate::model::token::HeldView;
 
@@ -55,6 +56,10 @@ impl<'a> View<'a> {
     pub(super) fn request_failure(&self, request: Request) -> Option<Cause> {
         let reason = self.current_attempt(request)?.outcome.err()?;
         Some(Cause { request, reason })
+    }
+
+    pub(super) fn phases(&self, request: Request) -> impl Iterator<Item = (Phase, Duration)> {
+        self.request(request).last.into_iter().flat_map(|attempt| attempt.phases.happened())
     }
 
     pub(super) fn http_status(&self, request: Request) -> Option<Value> {

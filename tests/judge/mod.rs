@@ -184,6 +184,9 @@ impl Of<'_> {
             self.set("request_last_success_timestamp_seconds", &[request.as_str()], millis(ended));
         }
         let Some(last) = attempts().next_back() else { return };
+        for (phase, duration) in last.trace.phases.happened() {
+            self.set("phase_duration_seconds", &[request.as_str(), phase.as_str()], duration.as_secs_f64());
+        }
         self.set("http_status_code", &[request.as_str()], last.trace.status.unwrap_or(0).into());
         let pinged = reports.last().unwrap().attempts.iter().any(|attempt| attempt.request == Request::Ping);
         if request == Request::Ping && !pinged {

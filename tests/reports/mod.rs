@@ -38,7 +38,7 @@ pub fn answered(request: Request, achievement: Achievement, started: f64, durati
             sent: true,
             status: Some(200),
             connections_opened: 1,
-            phases: Phases::default(),
+            phases: Phases { connect: Some(Duration::from_millis(2)), ..Phases::default() },
             peer: None,
         },
         result: Ok(achievement),

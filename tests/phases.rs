@@ -1,0 +1,77 @@
+//! Which phases a request has, through real sockets: those that happened and no others.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod raw_server;
+mod targets;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oauth_probe_exporter::client::{ClientPool, HttpWire, Wire};
+use oauth_probe_exporter::model::report::{Phase, Trace};
+use oauth_probe_exporter::model::secret::AccessToken;
+use oauth_probe_exporter::model::target::{ConnectionMode, Target, Transport};
+use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
+
+use raw_server::{Authority, Behaviour, RawServer, answer, tls_config};
+use targets::target;
+
+const BOUND: Duration = Duration::from_secs(8);
+const PONG: &str = r#"{"info":"pong","status":1}"#;
+
+async fn ping(wire: &HttpWire, bound: Duration) -> Trace {
+    wire.ping(&AccessToken::parse("abc".to_owned()).unwrap(), bound).await.trace
+}
+
+fn wire(target: Target) -> HttpWire {
+    HttpWire::new(Arc::new(target), &mut ClientPool::new()).unwrap()
+}
+
+fn phases(trace: &Trace) -> Vec<Phase> {
+    trace.phases.happened().map(|(phase, _)| phase).collect()
+}
+
+#[tokio::test]
+async fn a_name_over_tls_has_all_five_and_their_sum_is_within_the_duration() {
+    let authority = Authority::new();
+    let server = RawServer::tls(answer(200, "", PONG), tls_config(&authority.issue("localhost", |_| {}), None)).await;
+    let mut target = target(&format!("https://localhost:{}", server.address.port()));
+    target.ping.transport = Transport { ca_file: Some(authority.ca_file()), ..Transport::default() };
+    let trace = ping(&wire(target), BOUND).await;
+    use Phase::{Connect, Processing, Resolve, Tls, Transfer};
+    assert_eq!(phases(&trace), [Resolve, Connect, Tls, Processing, Transfer]);
+    let sum: Duration = trace.phases.happened().map(|(_, duration)| duration).sum();
+    assert!(sum <= trace.duration, "{:?} of {:?}", trace.phases, trace.duration);
+    assert_eq!(trace.connections_opened, 1);
+    assert_eq!(trace.peer.unwrap().port(), server.address.port());
+}
+
+#[tokio::test]
+async fn an_address_in_the_clear_has_no_resolution_and_no_tls() {
+    let server = RawServer::plain(answer(200, "", PONG)).await;
+    let trace = ping(&wire(target(&format!("http://{}", server.address))), BOUND).await;
+    assert_eq!(phases(&trace), [Phase::Connect, Phase::Processing, Phase::Transfer]);
+}
+
+#[tokio::test]
+async fn a_request_that_times_out_has_the_phases_that_it_finished() {
+    let server = RawServer::plain(Behaviour::Stall(b"".as_slice().into())).await;
+    let trace = ping(&wire(target(&format!("http://{}", server.address))), Duration::from_millis(100)).await;
+    assert_eq!(phases(&trace), [Phase::Connect]);
+    assert!(trace.sent);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_used_again_is_opened_once() {
+    let clients = vec![ClientSettings::new("acme", "secret")];
+    let simulator = Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap();
+    for (mode, opened, phase_count) in [(ConnectionMode::Reuse, 0, 2), (ConnectionMode::Fresh, 1, 3)] {
+        let mut target = target(simulator.resource_server().as_str().trim_end_matches('/'));
+        target.ping.connection = mode;
+        let wire = wire(target);
+        assert_eq!(ping(&wire, BOUND).await.connections_opened, 1);
+        let second = ping(&wire, BOUND).await;
+        assert_eq!(second.connections_opened, opened, "{mode:?}");
+        assert_eq!(phases(&second).len(), phase_count, "{mode:?}");
+    }
+}
