@@ -107,6 +107,12 @@ const PROMISED: &[(&str, &str, &[&str], &str)] = &[
         "Duration of each phase of the last attempt; a phase that did not happen is absent.",
     ),
     ("oauth_probe_http_status_code", "gauge", &["request"], "HTTP status of the last attempt's answer; 0: no answer."),
+    (
+        "oauth_probe_clock_skew_seconds",
+        "gauge",
+        &["request"],
+        "Server's clock less ours by the Date of the last attempt's answer, good to half a second; absent without one.",
+    ),
     ("oauth_probe_connections_opened_total", "counter", &["request"], "Connections opened for a request."),
     (
         "oauth_probe_token_held",

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Response;
+use reqwest::header::{DATE, RETRY_AFTER};
 use zeroize::Zeroizing;
 
 use crate::clock::{BootClock, Clock};
 use crate::model::fault::Reason;
 use crate::model::report::Trace;
-use crate::model::response::parse_retry_after;
+use crate::model::response::{clock_skew, parse_retry_after};
 
 use super::classify::{classify, timed_out};
 use super::pool::Channel;
@@ -33,6 +34,7 @@ pub(super) struct Answer {
 struct Head {
     status: Option<u16>,
     peer: Option<SocketAddr>,
+    clock_skew: Option<f64>,
 }
 
 /// Sends `request`; over within `bound`.
@@ -59,6 +61,7 @@ pub(super) async fn exchange(
         connections_opened: timeline.connections_opened(),
         phases: timeline.phases(),
         peer: head.peer,
+        clock_skew: head.clock_skew,
     };
     (trace, result)
 }
@@ -73,8 +76,12 @@ async fn send(
     let mut response = channel.http.execute(request).await?;
     timeline.answered();
     let status = response.status().as_u16();
-    *head = Head { status: Some(status), peer: response.remote_addr() };
-    let retry_after = request::retry_after(response.headers()).and_then(|value| parse_retry_after(value, now));
+    // The answer was made on the way there and back; for want of better knowledge, half-way.
+    let made = now + timeline.elapsed() - timeline.phases().processing.unwrap_or_default() / 2;
+    let header = |name| request::answer_header(response.headers(), name);
+    let clock_skew = header(DATE).and_then(|date| clock_skew(date, made));
+    let retry_after = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, now));
+    *head = Head { status: Some(status), peer: response.remote_addr(), clock_skew };
     let body = read_body(&mut response).await?;
     timeline.ended();
     Ok(Answer { status, body, retry_after })

@@ -101,9 +101,9 @@ fn header(name: &str, value: &Secret) -> Option<(HeaderName, HeaderValue)> {
     Some((name.parse().ok()?, header_value))
 }
 
-/// `Retry-After` and nothing else is read of an answer's headers.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<&str> {
-    headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()
+/// One of the two headers of an answer that are read: `Retry-After` and `Date`.
+pub(super) fn answer_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
 }
 
 #[cfg(test)]

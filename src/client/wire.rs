@@ -105,5 +105,6 @@ fn unsent() -> Trace {
         connections_opened: 0,
         phases: Phases::default(),
         peer: None,
+        clock_skew: None,
     }
 }

@@ -63,6 +63,8 @@ pub struct Trace {
     pub phases: Phases,
     /// The address that was spoken to.
     pub peer: Option<SocketAddr>,
+    /// By how many seconds the server's clock is ahead of ours, by the `Date` of its answer.
+    pub clock_skew: Option<f64>,
 }
 
 /// Where a request's time went; a phase that did not happen, or did not end, is absent.

@@ -9,6 +9,7 @@ use super::fault::Reason;
 use super::lifetime::parse_expires_in;
 use super::secret::AccessToken;
 use super::target::Expectation;
+use super::time::unix_seconds;
 
 /// A successful answer of the token endpoint (RFC 6749 §5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,16 @@ pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// By how many seconds the server's clock is ahead of ours, from its `Date` (RFC 9110 §6.6.1) and the moment by our
+/// clock at which the answer was made, as well as we know it.
+///
+/// A `Date` is cut to whole seconds, so half a second is added on average: the result is good to half a second.
+#[must_use]
+pub fn clock_skew(date: &str, made: SystemTime) -> Option<f64> {
+    let date = httpdate::parse_http_date(date.trim()).ok()?;
+    Some(unix_seconds(date) + 0.5 - unix_seconds(made))
 }
 
 fn read_token(fields: TokenBody) -> Result<TokenAnswer, Reason> {
@@ -213,6 +224,16 @@ mod tests {
         assert_eq!(judge_ping(503, b"down", &expect), Ok(()));
         assert_eq!(judge_ping(401, b"", &expect), Ok(()));
         assert_eq!(judge_ping(200, b"", &expect), Err(Reason::UnexpectedStatus));
+    }
+
+    #[test]
+    fn clock_skew_is_good_to_half_a_second() {
+        let made = |millis: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_777_000 + millis);
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(clock_skew(date, made(0)), Some(0.5));
+        assert_eq!(clock_skew(date, made(500)), Some(0.0));
+        assert_eq!(clock_skew(date, made(60_500)), Some(-60.0));
+        assert_eq!(clock_skew("yesterday", made(0)), None);
     }
 
     #[test]

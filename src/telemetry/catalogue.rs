@@ -150,6 +150,12 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
         "HTTP status of the last attempt's answer; 0: no answer.",
         |view, out| each_request(|request| out.put(&[request.as_str()], view.http_status(request))),
     ),
+    gauge(
+        "oauth_probe_clock_skew_seconds",
+        &["request"],
+        "Server's clock less ours by the Date of the last attempt's answer, good to half a second; absent without one.",
+        |view, out| each_request(|request| out.put(&[request.as_str()], view.clock_skew(request))),
+    ),
     counter("oauth_probe_connections_opened_total", &["request"], "Connections opened for a request.", |view, out| {
         each_request(|request| {
             out.put(&[request.as_str()], Value::Count(view.request(request).connections_opened));

@@ -64,6 +64,7 @@ pub(super) struct LastAttempt {
     pub(super) outcome: Result<(), Reason>,
     pub(super) status: Option<u16>,
     pub(super) phases: Phases,
+    pub(super) clock_skew: Option<f64>,
 }
 
 impl Readings {
@@ -136,7 +137,8 @@ impl RequestReadings {
             Err(failure) => self.failures[failure.reason.fault(attempt.request).index()] += 1,
         }
         let outcome = attempt.result.map(|_achievement| ()).map_err(|failure| failure.reason);
-        self.last = Some(LastAttempt { outcome, status: trace.status, phases: trace.phases });
+        let (phases, clock_skew) = (trace.phases, trace.clock_skew);
+        self.last = Some(LastAttempt { outcome, status: trace.status, phases, clock_skew });
     }
 }
 

@@ -62,6 +62,11 @@ impl<'a> View<'a> {
         self.request(request).last.into_iter().flat_map(|attempt| attempt.phases.happened())
     }
 
+    pub(super) fn clock_skew(&self, request: Request) -> Option<Value> {
+        let skew = self.request(request).last?.clock_skew?;
+        Some(Value::Millis((skew * 1000.0).round() as i64))
+    }
+
     pub(super) fn http_status(&self, request: Request) -> Option<Value> {
         self.request(request).last.map(|attempt| Value::Count(attempt.status.unwrap_or(0).into()))
     }

@@ -187,6 +187,9 @@ impl Of<'_> {
         for (phase, duration) in last.trace.phases.happened() {
             self.set("phase_duration_seconds", &[request.as_str(), phase.as_str()], duration.as_secs_f64());
         }
+        if let Some(skew) = last.trace.clock_skew {
+            self.set("clock_skew_seconds", &[request.as_str()], skew);
+        }
         self.set("http_status_code", &[request.as_str()], last.trace.status.unwrap_or(0).into());
         let pinged = reports.last().unwrap().attempts.iter().any(|attempt| attempt.request == Request::Ping);
         if request == Request::Ping && !pinged {

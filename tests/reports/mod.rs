@@ -40,6 +40,7 @@ pub fn answered(request: Request, achievement: Achievement, started: f64, durati
             connections_opened: 1,
             phases: Phases { connect: Some(Duration::from_millis(2)), ..Phases::default() },
             peer: None,
+            clock_skew: Some(-1.25),
         },
         result: Ok(achievement),
         rejected_early: false,

@@ -226,6 +226,7 @@ impl World {
             connections_opened: 1,
             phases: Phases::default(),
             peer: None,
+            clock_skew: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which phases a request has, through real sockets: those that happened and no others.
+//! What is measured of a request, through real sockets: the phases that happened and no others, and the server's clock.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod raw_server;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oauth_probe_exporter::client::{ClientPool, HttpWire, Wire};
+use oauth_probe_exporter::clock::{BootClock, Clock};
 use oauth_probe_exporter::model::report::{Phase, Trace};
 use oauth_probe_exporter::model::secret::AccessToken;
 use oauth_probe_exporter::model::target::{ConnectionMode, Target, Transport};
@@ -59,6 +60,16 @@ async fn a_request_that_times_out_has_the_phases_that_it_finished() {
     let trace = ping(&wire(target(&format!("http://{}", server.address))), Duration::from_millis(100)).await;
     assert_eq!(phases(&trace), [Phase::Connect]);
     assert!(trace.sent);
+}
+
+#[tokio::test]
+async fn the_servers_clock_is_compared_with_ours() {
+    let an_hour_ahead = httpdate::fmt_http_date(BootClock.now().wall + Duration::from_secs(3600));
+    for (headers, expected) in [(format!("Date: {an_hour_ahead}\r\n"), Some(3600.0)), (String::new(), None)] {
+        let server = RawServer::plain(answer(503, &headers, "")).await;
+        let skew = ping(&wire(target(&format!("http://{}", server.address))), BOUND).await.clock_skew;
+        assert_eq!(skew.map(|skew| (skew / 60.0).round() * 60.0), expected);
+    }
 }
 
 #[tokio::test]
