@@ -140,6 +140,23 @@ async fn unknown_flag_is_exit_code_2() {
 }
 
 #[tokio::test]
+async fn flag_before_the_command_is_refused_and_not_ignored() {
+    let misplaced = [
+        (&["--web.listen-address=127.0.0.1:0", "serve"][..], "write it after 'serve'"),
+        (&["--web.listen-address=127.0.0.1:0", "demo"], "write it after 'demo'"),
+        (&["--config.check", "check"], "'check' has no such flag"),
+        (&["demo", "--config.file=probe.yml"], "demo brings its own targets"),
+    ];
+    for (arguments, advice) in misplaced {
+        let output = run(arguments).await;
+        assert_eq!(output.code, 2, "{arguments:?}");
+        assert!(output.stderr.contains(advice), "{}", output.stderr);
+    }
+    let output = run(&["--config.file=no-such.yml", "check"]).await;
+    assert!(output.stderr.contains("no-such.yml"), "flags of every command may stand before it: {}", output.stderr);
+}
+
+#[tokio::test]
 async fn version_is_printed() {
     let output = run(&["--version"]).await;
     assert_eq!(output.stdout.trim(), format!("oauth-probe-exporter {}", env!("CARGO_PKG_VERSION")));

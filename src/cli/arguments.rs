@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 /// Probes APIs that are protected by OAuth 2.0 client credentials and exports what it finds to Prometheus.
 ///
@@ -17,6 +19,30 @@ pub struct Arguments {
     pub(super) common: Common,
     #[command(flatten)]
     pub(super) serve: ServeArguments,
+}
+
+impl Arguments {
+    /// Those of this process, which ends here if they are wrong.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let mut command = Self::command();
+        let matches = command.get_matches_mut();
+        if let Some(problem) = misplaced(&command, &matches) {
+            command.error(ErrorKind::ArgumentConflict, problem).exit();
+        }
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Flags of `serve` may be written without its name. Before the name of a command they would be read and forgotten,
+/// and who asked for loopback would get every address of the machine.
+fn misplaced(command: &clap::Command, matches: &ArgMatches) -> Option<String> {
+    let name = matches.subcommand_name()?;
+    let given = |flag: &&clap::Arg| matches.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let flag = command.get_arguments().filter(|flag| !flag.is_global_set()).find(given)?.get_long()?;
+    let known = command.find_subcommand(name)?.get_arguments().any(|other| other.get_long() == Some(flag));
+    let advice = if known { format!("write it after '{name}'") } else { format!("'{name}' has no such flag") };
+    Some(format!("'--{flag}' before '{name}' would be ignored; {advice}"))
 }
 
 /// What to do; `serve` if nothing is said.

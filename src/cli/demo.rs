@@ -13,6 +13,9 @@ use super::setup;
 use super::stop::Stop;
 
 pub(super) fn run(common: &Common, arguments: &DemoArguments) -> Result<ExitCode, Stop> {
+    if common.config_file.is_some() {
+        return Err(Stop::usage("demo brings its own targets; leave --config.file out, or use serve"));
+    }
     setup::logging(common)?;
     setup::runtime()?.block_on(play(arguments))?;
     Ok(ExitCode::SUCCESS)
