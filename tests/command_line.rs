@@ -199,6 +199,15 @@ async fn healthcheck_asks_the_running_exporter() {
 }
 
 #[tokio::test]
+async fn healthcheck_refuses_flags_that_serve_would_refuse() {
+    for (flag, advice) in [("--web.listen-address=10917", "write :PORT"), ("--web.route-prefix=x", "begin with /")] {
+        let output = run(&["healthcheck", flag]).await;
+        assert_eq!(output.code, 2, "{flag}");
+        assert!(output.stderr.contains(advice), "{}", output.stderr);
+    }
+}
+
+#[tokio::test]
 async fn endpoints_answer_as_a_prometheus_user_expects() {
     let simulator = simulator().await;
     let exporter = Exporter::start(&targets(&simulator, "1s")).await;
