@@ -135,6 +135,42 @@ async fn certificate_file_that_cannot_be_read_is_refused_at_the_start() {
 }
 
 #[tokio::test]
+async fn secret_file_that_cannot_be_read_is_named_with_the_reason() {
+    let simulator = simulator().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("secret").to_str().unwrap().to_owned();
+    let mut variables = variables(&simulator);
+    variables.retain(|(name, _)| *name != "PARTNER_OA_SECRET");
+    variables.push(("PARTNER_OA_SECRET_FILE", path.clone()));
+    for (problem, content) in [("No such file", None), ("is empty", Some(""))] {
+        if let Some(content) = content {
+            std::fs::write(&path, content).unwrap();
+        }
+        let checked = run_with(&["check"], &variables).await;
+        assert_eq!(checked.code, 1);
+        assert!(checked.stdout.contains(&format!("{path}: {problem}")), "{}", checked.stdout);
+        let valid = run_with(&["--config.check"], &variables).await;
+        assert_eq!(valid.code, 0, "a secret may be mounted later");
+        assert!(valid.stdout.contains(&format!("{path}: {problem}")), "{}", valid.stdout);
+    }
+    std::fs::write(&path, "\n").unwrap();
+    let checked = run_with(&["check"], &variables).await;
+    assert!(checked.stdout.contains(&format!("{path}: is blank")), "{}", checked.stdout);
+}
+
+#[tokio::test]
+async fn check_tells_a_hanging_server_from_one_that_does_not_connect() {
+    let simulator = simulator().await;
+    simulator.control().set_faults(Server::Api, Whom::Everyone, [Fault::Hang]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("probe.yml");
+    std::fs::write(&path, targets(&simulator, "1s")).unwrap();
+    let output = run(&["check", "--config.file", path.to_str().unwrap()]).await;
+    assert!(output.stdout.contains("no answer in 1.0 s: connect "), "{}", output.stdout);
+    assert!(output.stdout.contains("response_timeout, fault: resource_server"), "{}", output.stdout);
+}
+
+#[tokio::test]
 async fn unknown_flag_is_exit_code_2() {
     assert_eq!(run(&["--no-such-flag"]).await.code, 2);
 }

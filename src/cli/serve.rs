@@ -15,6 +15,7 @@ use crate::telemetry::Metrics;
 
 use super::arguments::{Common, ServeArguments, WebPaths};
 use super::observer::TargetObserver;
+use super::secret_file::unreadable_secret;
 use super::setup;
 use super::stop::Stop;
 
@@ -104,6 +105,12 @@ fn check_config(config: Config) -> Result<ExitCode, Stop> {
         };
         let (token, ping) = (target.authorization_host(), target.resource_host());
         println!("  {}: client {} {rhythm}, token from {token}, ping to {ping}", target.name, target.token.client_id);
+        if let Some((path, problem)) = unreadable_secret(target) {
+            println!(
+                "    its secret cannot be read now, and its cycles fail until it can: {}: {problem}",
+                path.display()
+            );
+        }
     }
     // Files are opened too, so that a wrong certificate is found here and not at the start.
     let metrics = Arc::new(Metrics::new(&config, BootClock.now()));
