@@ -257,26 +257,6 @@ async fn endpoints_answer_as_a_prometheus_user_expects() {
     assert!(metrics.text().contains("oauth_probe_build_info"));
 }
 
-#[tokio::test]
-async fn log_has_one_line_for_each_change_of_state() {
-    let simulator = simulator().await;
-    let exporter = Exporter::start(&targets(&simulator, "200ms")).await;
-    exporter.until("oauth_probe_success{target=\"production\"} 1").await;
-    simulator.control().set_faults(Server::Api, Whom::Everyone, [Fault::RefuseTokens]);
-    exporter.until("oauth_probe_success{target=\"production\"} 0").await;
-    let cycles = simulator.control().counts("acme").ping_requests;
-    while simulator.control().counts("acme").ping_requests < cycles + 5 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    simulator.control().clear_faults();
-    exporter.until("oauth_probe_success{target=\"production\"} 1").await;
-    let log = exporter.terminate_and_read_log().await;
-    assert_eq!(log.matches("target fails").count(), 1, "{log}");
-    assert_eq!(log.matches("target works again").count(), 1, "{log}");
-    assert!(log.contains("reason=token_rejected") && log.contains("fault=auth"), "{log}");
-    assert!(!log.contains(SECRET) && !log.contains("Invalid access token"), "{log}");
-}
-
 fn targets(simulator: &Simulator, interval: &str) -> String {
     format!(
         "targets:\n  - name: production\n    authorization_server: {}\n    resource_server: {}\n    client_id: acme\n    \

@@ -27,6 +27,11 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
         return check_config(config);
     }
     setup::logging(common)?;
+    let source = common.config_file.as_ref().map_or_else(|| "environment".into(), |path| path.display().to_string());
+    tracing::info!(source, "configuration loaded");
+    for target in config.targets.iter().filter(|target| target.schedule == ScheduleMode::Off) {
+        tracing::warn!(target = target.name.as_str(), "not probed: its schedule is off");
+    }
     setup::runtime()?.block_on(async {
         let exporter = Exporter::bind(config, &arguments.listen_addresses, &arguments.paths).await?;
         exporter.run(interrupted()).await
@@ -89,7 +94,7 @@ fn ready_jobs(targets: Vec<Target>, metrics: &Arc<Metrics>) -> Result<Vec<Target
         let wire = HttpWire::new(Arc::clone(&target), &mut pool)
             .map_err(|problem| Stop::usage(format_args!("target {}: {problem}", target.name)))?;
         let numbers = metrics.target(&target.name).ok_or_else(|| Stop::failed("a target without metrics"))?;
-        let observer = TargetObserver::new(target.name.clone(), Arc::clone(metrics), numbers);
+        let observer = TargetObserver::new(Arc::clone(&target), Arc::clone(metrics), numbers);
         Ok(Job { target, wire, observer, random: fastrand::Rng::new() })
     };
     targets.into_iter().map(ready).collect()
