@@ -6,12 +6,18 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+const AFTER_HELP: &str = "\
+Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
+Served: / (links), /metrics, /metrics?target=NAME, /-/healthy, /-/ready.
+Signals: SIGTERM and SIGINT end it. Settings take effect at a restart; a secret's file is read anew every time.
+Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong arguments or configuration.";
+
 /// Probes APIs that are protected by OAuth 2.0 client credentials and exports what it finds to Prometheus.
 ///
 /// Without a configuration file, one target is made from the environment variables AUTHORIZATION_SERVER,
 /// RESOURCE_SERVER, PARTNER_OA_CLIENT_ID and PARTNER_OA_SECRET (or PARTNER_OA_SECRET_FILE).
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110)]
+#[command(version, max_term_width = 110, after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -51,6 +57,9 @@ pub(super) enum Command {
     /// Probe all targets on their schedules and serve the metrics (the default).
     Serve(ServeArguments),
     /// Ask for a token and call the API once, and say for a person how each step went.
+    ///
+    /// Findings go to standard output. Exit code 0: all of it works; 1: something does not; 2: wrong arguments or
+    /// configuration.
     Check(CheckArguments),
     /// Show everything against an embedded server whose faults come and go; needs no account.
     Demo(DemoArguments),
@@ -61,7 +70,7 @@ pub(super) enum Command {
 /// For every command.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Common {
-    /// YAML file with the targets.
+    /// YAML file with the targets; without it, one target is made from the environment.
     #[arg(long = "config.file", value_name = "FILE", global = true)]
     pub(super) config_file: Option<PathBuf>,
     /// Least severe messages to log.
@@ -92,7 +101,7 @@ pub(super) struct ServeArguments {
     /// Check the configuration, print what would run, and exit.
     #[arg(long = "config.check")]
     pub(super) config_check: bool,
-    /// Address to listen on; repeatable.
+    /// Address to listen on, as HOST:PORT, or as :PORT for all of the machine's; repeatable.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917")]
     pub(super) listen_addresses: Vec<String>,
     #[command(flatten)]
@@ -128,7 +137,7 @@ pub(super) enum Output {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct DemoArguments {
-    /// Address to listen on; repeatable.
+    /// Address to listen on, as HOST:PORT, or as :PORT for all of the machine's; repeatable.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10917")]
     pub(super) listen_addresses: Vec<String>,
     #[command(flatten)]
