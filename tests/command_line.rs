@@ -171,6 +171,26 @@ async fn check_tells_a_hanging_server_from_one_that_does_not_connect() {
 }
 
 #[tokio::test]
+async fn output_that_cannot_be_written_is_an_error_and_no_panic() {
+    let simulator = simulator().await;
+    let run_into = |output: std::process::Stdio| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_oauth-probe-exporter"));
+        command.args(["check", "--output=json"]).env_clear().envs(variables(&simulator)).stdout(output);
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = run_into(full.into()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("cannot write to standard output") && !stderr.contains("panicked"), "{stderr}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = run_into(writer.into()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[tokio::test]
 async fn unknown_flag_is_exit_code_2() {
     assert_eq!(run(&["--no-such-flag"]).await.code, 2);
 }

@@ -45,8 +45,8 @@ impl Style {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the command is for")]
-pub(super) fn print_text(findings: &[Finding], style: Style) {
+/// What is to be printed.
+pub(super) fn text(findings: &[Finding], style: Style) -> String {
     let mut text = String::new();
     for finding in findings {
         // Writing to a string cannot fail.
@@ -56,7 +56,7 @@ pub(super) fn print_text(findings: &[Finding], style: Style) {
         let good = findings.iter().filter(|finding| finding.report.verdict.is_ok()).count();
         let _ = writeln!(text, "{good} of {} targets work.", findings.len());
     }
-    print!("{text}");
+    text
 }
 
 fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Result {

@@ -97,7 +97,7 @@ pub const fn advice(cause: Cause) -> Advice {
         ),
         Reason::ConnectionClosed => (
             "The server closed the connection before its answer was whole.",
-            "It restarts, is overloaded, or a load balancer gives up: tell the provider.",
+            "It restarts, is overloaded, or a load balancer gives up: tell the provider. If it never worked, check http:// against https://.",
         ),
         Reason::ProtocolError => (
             "What came back is not HTTP.",
