@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use oauth_probe_exporter::cli;
 
 fn main() -> ExitCode {
-    cli::run(&cli::Arguments::parse())
+    cli::run(&cli::Arguments::of_process())
 }

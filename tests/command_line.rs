@@ -135,8 +135,81 @@ async fn certificate_file_that_cannot_be_read_is_refused_at_the_start() {
 }
 
 #[tokio::test]
+async fn secret_file_that_cannot_be_read_is_named_with_the_reason() {
+    let simulator = simulator().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("secret").to_str().unwrap().to_owned();
+    let mut variables = variables(&simulator);
+    variables.retain(|(name, _)| *name != "PARTNER_OA_SECRET");
+    variables.push(("PARTNER_OA_SECRET_FILE", path.clone()));
+    for (problem, content) in [("No such file", None), ("is empty", Some(""))] {
+        if let Some(content) = content {
+            std::fs::write(&path, content).unwrap();
+        }
+        let checked = run_with(&["check"], &variables).await;
+        assert_eq!(checked.code, 1);
+        assert!(checked.stdout.contains(&format!("{path}: {problem}")), "{}", checked.stdout);
+        let valid = run_with(&["--config.check"], &variables).await;
+        assert_eq!(valid.code, 0, "a secret may be mounted later");
+        assert!(valid.stdout.contains(&format!("{path}: {problem}")), "{}", valid.stdout);
+    }
+    std::fs::write(&path, "\n").unwrap();
+    let checked = run_with(&["check"], &variables).await;
+    assert!(checked.stdout.contains(&format!("{path}: is blank")), "{}", checked.stdout);
+}
+
+#[tokio::test]
+async fn check_tells_a_hanging_server_from_one_that_does_not_connect() {
+    let simulator = simulator().await;
+    simulator.control().set_faults(Server::Api, Whom::Everyone, [Fault::Hang]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("probe.yml");
+    std::fs::write(&path, targets(&simulator, "1s")).unwrap();
+    let output = run(&["check", "--config.file", path.to_str().unwrap()]).await;
+    assert!(output.stdout.contains("no answer in 1.0 s: connect "), "{}", output.stdout);
+    assert!(output.stdout.contains("response_timeout, fault: resource_server"), "{}", output.stdout);
+}
+
+#[tokio::test]
+async fn output_that_cannot_be_written_is_an_error_and_no_panic() {
+    let simulator = simulator().await;
+    let run_into = |output: std::process::Stdio| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_oauth-probe-exporter"));
+        command.args(["check", "--output=json"]).env_clear().envs(variables(&simulator)).stdout(output);
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = run_into(full.into()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("cannot write to standard output") && !stderr.contains("panicked"), "{stderr}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = run_into(writer.into()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[tokio::test]
 async fn unknown_flag_is_exit_code_2() {
     assert_eq!(run(&["--no-such-flag"]).await.code, 2);
+}
+
+#[tokio::test]
+async fn flag_before_the_command_is_refused_and_not_ignored() {
+    let misplaced = [
+        (&["--web.listen-address=127.0.0.1:0", "serve"][..], "write it after 'serve'"),
+        (&["--web.listen-address=127.0.0.1:0", "demo"], "write it after 'demo'"),
+        (&["--config.check", "check"], "'check' has no such flag"),
+        (&["demo", "--config.file=probe.yml"], "demo brings its own targets"),
+    ];
+    for (arguments, advice) in misplaced {
+        let output = run(arguments).await;
+        assert_eq!(output.code, 2, "{arguments:?}");
+        assert!(output.stderr.contains(advice), "{}", output.stderr);
+    }
+    let output = run(&["--config.file=no-such.yml", "check"]).await;
+    assert!(output.stderr.contains("no-such.yml"), "flags of every command may stand before it: {}", output.stderr);
 }
 
 #[tokio::test]
@@ -182,6 +255,15 @@ async fn healthcheck_asks_the_running_exporter() {
 }
 
 #[tokio::test]
+async fn healthcheck_refuses_flags_that_serve_would_refuse() {
+    for (flag, advice) in [("--web.listen-address=10917", "write :PORT"), ("--web.route-prefix=x", "begin with /")] {
+        let output = run(&["healthcheck", flag]).await;
+        assert_eq!(output.code, 2, "{flag}");
+        assert!(output.stderr.contains(advice), "{}", output.stderr);
+    }
+}
+
+#[tokio::test]
 async fn endpoints_answer_as_a_prometheus_user_expects() {
     let simulator = simulator().await;
     let exporter = Exporter::start(&targets(&simulator, "1s")).await;
@@ -193,26 +275,6 @@ async fn endpoints_answer_as_a_prometheus_user_expects() {
     let metrics = exporter.get("/metrics").await;
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(metrics.text().contains("oauth_probe_build_info"));
-}
-
-#[tokio::test]
-async fn log_has_one_line_for_each_change_of_state() {
-    let simulator = simulator().await;
-    let exporter = Exporter::start(&targets(&simulator, "200ms")).await;
-    exporter.until("oauth_probe_success{target=\"production\"} 1").await;
-    simulator.control().set_faults(Server::Api, Whom::Everyone, [Fault::RefuseTokens]);
-    exporter.until("oauth_probe_success{target=\"production\"} 0").await;
-    let cycles = simulator.control().counts("acme").ping_requests;
-    while simulator.control().counts("acme").ping_requests < cycles + 5 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    simulator.control().clear_faults();
-    exporter.until("oauth_probe_success{target=\"production\"} 1").await;
-    let log = exporter.terminate_and_read_log().await;
-    assert_eq!(log.matches("target fails").count(), 1, "{log}");
-    assert_eq!(log.matches("target works again").count(), 1, "{log}");
-    assert!(log.contains("reason=token_rejected") && log.contains("fault=auth"), "{log}");
-    assert!(!log.contains(SECRET) && !log.contains("Invalid access token"), "{log}");
 }
 
 fn targets(simulator: &Simulator, interval: &str) -> String {

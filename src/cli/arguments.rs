@@ -2,14 +2,22 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
+Served: / (links), /metrics, /metrics?target=NAME, /-/healthy, /-/ready.
+Signals: SIGTERM and SIGINT end it. Settings take effect at a restart; a secret's file is read anew every time.
+Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong arguments or configuration.";
 
 /// Probes APIs that are protected by OAuth 2.0 client credentials and exports what it finds to Prometheus.
 ///
 /// Without a configuration file, one target is made from the environment variables AUTHORIZATION_SERVER,
 /// RESOURCE_SERVER, PARTNER_OA_CLIENT_ID and PARTNER_OA_SECRET (or PARTNER_OA_SECRET_FILE).
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110)]
+#[command(version, max_term_width = 110, after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -19,12 +27,39 @@ pub struct Arguments {
     pub(super) serve: ServeArguments,
 }
 
+impl Arguments {
+    /// Those of this process, which ends here if they are wrong.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let mut command = Self::command();
+        let matches = command.get_matches_mut();
+        if let Some(problem) = misplaced(&command, &matches) {
+            command.error(ErrorKind::ArgumentConflict, problem).exit();
+        }
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Flags of `serve` may be written without its name. Before the name of a command they would be read and forgotten,
+/// and who asked for loopback would get every address of the machine.
+fn misplaced(command: &clap::Command, matches: &ArgMatches) -> Option<String> {
+    let name = matches.subcommand_name()?;
+    let given = |flag: &&clap::Arg| matches.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let flag = command.get_arguments().filter(|flag| !flag.is_global_set()).find(given)?.get_long()?;
+    let known = command.find_subcommand(name)?.get_arguments().any(|other| other.get_long() == Some(flag));
+    let advice = if known { format!("write it after '{name}'") } else { format!("'{name}' has no such flag") };
+    Some(format!("'--{flag}' before '{name}' would be ignored; {advice}"))
+}
+
 /// What to do; `serve` if nothing is said.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Probe all targets on their schedules and serve the metrics (the default).
     Serve(ServeArguments),
     /// Ask for a token and call the API once, and say for a person how each step went.
+    ///
+    /// Findings go to standard output. Exit code 0: all of it works; 1: something does not; 2: wrong arguments or
+    /// configuration.
     Check(CheckArguments),
     /// Show everything against an embedded server whose faults come and go; needs no account.
     Demo(DemoArguments),
@@ -35,7 +70,7 @@ pub(super) enum Command {
 /// For every command.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Common {
-    /// YAML file with the targets.
+    /// YAML file with the targets; without it, one target is made from the environment.
     #[arg(long = "config.file", value_name = "FILE", global = true)]
     pub(super) config_file: Option<PathBuf>,
     /// Least severe messages to log.
@@ -66,7 +101,7 @@ pub(super) struct ServeArguments {
     /// Check the configuration, print what would run, and exit.
     #[arg(long = "config.check")]
     pub(super) config_check: bool,
-    /// Address to listen on; repeatable.
+    /// Address to listen on, as HOST:PORT, or as :PORT for all of the machine's; repeatable.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917")]
     pub(super) listen_addresses: Vec<String>,
     #[command(flatten)]
@@ -102,7 +137,7 @@ pub(super) enum Output {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct DemoArguments {
-    /// Address to listen on; repeatable.
+    /// Address to listen on, as HOST:PORT, or as :PORT for all of the machine's; repeatable.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10917")]
     pub(super) listen_addresses: Vec<String>,
     #[command(flatten)]

@@ -16,7 +16,7 @@ use crate::model::token::TokenState;
 use crate::probe::{Tools, run_cycle};
 
 use super::arguments::{CheckArguments, Common, Output};
-use super::check_text::{Style, print_text};
+use super::check_text::{Style, text};
 use super::setup::{self, load_config};
 use super::stop::Stop;
 
@@ -32,10 +32,10 @@ pub(super) struct Finding {
 pub(super) fn run(common: &Common, arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let targets = select(load_config(common)?, &arguments.targets)?;
     let findings = setup::runtime()?.block_on(check_all(targets))?;
-    match arguments.output {
-        Output::Text => print_text(&findings, Style::of_stdout()),
-        Output::Json => print_json(&findings)?,
-    }
+    setup::print(&match arguments.output {
+        Output::Text => text(&findings, Style::of_stdout()),
+        Output::Json => json(&findings)?,
+    })?;
     let all_good = findings.iter().all(|finding| finding.report.verdict.is_ok());
     Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -141,13 +141,11 @@ struct JsonToken {
     scopes_missing: usize,
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the command is for")]
-fn print_json(findings: &[Finding]) -> Result<(), Stop> {
+fn json(findings: &[Finding]) -> Result<String, Stop> {
     let targets: Vec<_> = findings.iter().map(json_target).collect();
     let success = findings.iter().all(|finding| finding.report.verdict.is_ok());
     let document = JsonDocument { success, targets };
-    println!("{}", serde_json::to_string_pretty(&document).map_err(Stop::failed)?);
-    Ok(())
+    serde_json::to_string_pretty(&document).map(|text| text + "\n").map_err(Stop::failed)
 }
 
 fn json_target(finding: &Finding) -> JsonTarget<'_> {

@@ -5,11 +5,12 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use crate::model::advice::advice;
-use crate::model::fault::{Cause, Request};
+use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::{Attempt, Phases};
-use crate::model::target::{ClientAuthentication, SecretSource, Target};
+use crate::model::target::Target;
 
 use super::check::{Finding, url};
+use super::secret_file::{secret_file, unreadable_secret};
 
 /// Whether marks are coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,8 @@ impl Style {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the command is for")]
-pub(super) fn print_text(findings: &[Finding], style: Style) {
+/// What is to be printed.
+pub(super) fn text(findings: &[Finding], style: Style) -> String {
     let mut text = String::new();
     for finding in findings {
         // Writing to a string cannot fail.
@@ -55,7 +56,7 @@ pub(super) fn print_text(findings: &[Finding], style: Style) {
         let good = findings.iter().filter(|finding| finding.report.verdict.is_ok()).count();
         let _ = writeln!(text, "{good} of {} targets work.", findings.len());
     }
-    print!("{text}");
+    text
 }
 
 fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Result {
@@ -69,7 +70,7 @@ fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Res
     }
     if !report.attempts.iter().any(|attempt| attempt.request == Request::Ping) {
         writeln!(text, "  {} ping   {}", style.undone(), url(target, Request::Ping))?;
-        writeln!(text, "           not called: there is no token to call it with")?;
+        writeln!(text, "           not called: there is no live token to call it with")?;
     }
     match report.verdict {
         Ok(()) => writeln!(text, "  The API accepts this client's tokens.\n"),
@@ -88,10 +89,12 @@ fn write_attempt(text: &mut String, target: &Target, attempt: &Attempt, style: S
     let trace = &attempt.trace;
     match (trace.status, trace.duration) {
         (None, Duration::ZERO) => writeln!(text, "           not sent")?,
-        (None, duration) => writeln!(text, "           no answer in {}", milliseconds(duration))?,
+        (None, duration) => {
+            writeln!(text, "           no answer in {}{}", in_words(duration), Breakdown(trace.phases))?;
+        }
         (Some(status), duration) => {
             let from = trace.peer.map_or_else(String::new, |peer| format!(" from {peer}"));
-            let (duration, phases) = (milliseconds(duration), Breakdown(trace.phases));
+            let (duration, phases) = (in_words(duration), Breakdown(trace.phases));
             writeln!(text, "           status {status}{from} in {duration}{phases}")?;
         }
     }
@@ -108,6 +111,8 @@ fn write_token(text: &mut String, finding: &Finding) -> fmt::Result {
     let lifetime = humantime::format_duration(held.lifetime);
     if token.expires_in_missing == Some(true) {
         writeln!(text, "           a token without expires_in; {lifetime} is assumed (token.default_lifetime)")?;
+    } else if held.lifetime.is_zero() {
+        writeln!(text, "           a token that has expired already (expires_in: 0)")?;
     } else {
         writeln!(text, "           a token that lives {lifetime}")?;
     }
@@ -120,24 +125,15 @@ fn write_token(text: &mut String, finding: &Finding) -> fmt::Result {
 fn write_cause(text: &mut String, target: &Target, cause: Cause) -> fmt::Result {
     let advice = advice(cause);
     writeln!(text, "  What it means: {}", advice.meaning)?;
-    if let Some(place) = secret_place(target, cause) {
-        writeln!(text, "                 The secret is looked for in {place}.")?;
+    if cause.reason == Reason::SecretUnavailable
+        && let Some(path) = secret_file(target)
+    {
+        let known = unreadable_secret(target).map(|(_path, problem)| problem);
+        let problem = known.unwrap_or_else(|| "is blank, over 64 KiB, or no UTF-8 text".to_owned());
+        writeln!(text, "                 {}: {problem}", path.display())?;
     }
-    writeln!(text, "  Whose fault:   {}", cause.fault().owner())?;
+    writeln!(text, "  Whose fault:   {}", cause.owner())?;
     writeln!(text, "  What to do:    {}\n", advice.remedy)
-}
-
-fn secret_place(target: &Target, cause: Cause) -> Option<String> {
-    use crate::model::fault::Reason;
-    let (ClientAuthentication::Basic { secret, .. } | ClientAuthentication::Post { secret }) =
-        &target.token.authentication
-    else {
-        return None;
-    };
-    match secret {
-        SecretSource::File(path) if cause.reason == Reason::SecretUnavailable => Some(path.display().to_string()),
-        _ => None,
-    }
 }
 
 /// Where the time went, the phases that happened.
@@ -155,7 +151,7 @@ impl fmt::Display for Breakdown {
         let mut separator = ": ";
         for (name, duration) in phases {
             if let Some(duration) = duration {
-                write!(f, "{separator}{name} {}", milliseconds(duration))?;
+                write!(f, "{separator}{name} {}", in_words(duration))?;
                 separator = ", ";
             }
         }
@@ -163,6 +159,7 @@ impl fmt::Display for Breakdown {
     }
 }
 
-fn milliseconds(duration: Duration) -> String {
-    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if duration < Duration::from_secs(1) { format!("{:.1} ms", seconds * 1000.0) } else { format!("{seconds:.1} s") }
 }

@@ -13,6 +13,9 @@ use super::setup;
 use super::stop::Stop;
 
 pub(super) fn run(common: &Common, arguments: &DemoArguments) -> Result<ExitCode, Stop> {
+    if common.config_file.is_some() {
+        return Err(Stop::usage("demo brings its own targets; leave --config.file out, or use serve"));
+    }
     setup::logging(common)?;
     setup::runtime()?.block_on(play(arguments))?;
     Ok(ExitCode::SUCCESS)
@@ -21,20 +24,15 @@ pub(super) fn run(common: &Common, arguments: &DemoArguments) -> Result<ExitCode
 async fn play(arguments: &DemoArguments) -> Result<(), Stop> {
     let mut simulator = Simulator::start(Settings::demo()).await.map_err(Stop::failed)?;
     let exporter = Exporter::bind(demo_config(&simulator)?, &arguments.listen_addresses, &arguments.paths).await?;
-    print_program(&simulator, &exporter);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_program(&mut text, &simulator, &exporter);
+    setup::print(&text)?;
     simulator.play(Script::demo());
     tokio::select! {
         ended = exporter.run(interrupted()) => ended,
         task = simulator.ended() => Err(Stop::failed(format_args!("the simulator's task {task} died"))),
     }
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the command is for")]
-fn print_program(simulator: &Simulator, exporter: &Exporter) {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_program(&mut text, simulator, exporter);
-    println!("{text}");
 }
 
 fn write_program(text: &mut String, simulator: &Simulator, exporter: &Exporter) -> fmt::Result {
@@ -53,7 +51,7 @@ fn write_program(text: &mut String, simulator: &Simulator, exporter: &Exporter) 
     writeln!(text, "  curl -s {metrics} | grep _success              # which targets work")?;
     writeln!(text, "  curl -s {metrics} | grep cycle_failure_info    # why the others do not, and whose fault it is")?;
     writeln!(text, "  curl -s {metrics} | grep token_expires_in      # how long the tokens still live")?;
-    writeln!(text, "The log below has a line for each change. Ctrl-C ends it.")
+    writeln!(text, "The log below has a line for each change. Ctrl-C ends it.\n")
 }
 
 /// The configuration as its user would write it.

@@ -5,19 +5,25 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::server::{ListenAddress, WebSettings};
+
 use super::arguments::HealthcheckArguments;
 use super::stop::Stop;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(arguments: &HealthcheckArguments) -> Result<ExitCode, Stop> {
+    // The same flags as of `serve` mean the same, mistakes included.
+    let listen_address: ListenAddress = arguments.listen_address.parse().map_err(Stop::usage)?;
+    WebSettings::new(&arguments.route_prefix, "/metrics").map_err(Stop::usage)?;
     let path = format!("{}/-/healthy", arguments.route_prefix.trim_end_matches('/'));
-    let address = local(&arguments.listen_address);
+    let address = local(&listen_address.to_string());
     let failed = |problem: io::Error| Stop::failed(format!("{address}: not healthy: {problem}"));
     let candidates = address.to_socket_addrs().map_err(failed)?;
     match ask_first(candidates, &path).map_err(failed)? {
         200 => Ok(ExitCode::SUCCESS),
-        status => Err(Stop::failed(format!("{address}: not healthy: status {status}"))),
+        404 => Err(Stop::failed(format!("{address}: not healthy: status 404 at {path}; check --web.route-prefix"))),
+        status => Err(Stop::failed(format!("{address}: not healthy: status {status} at {path}"))),
     }
 }
 

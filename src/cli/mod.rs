@@ -6,6 +6,7 @@ mod check_text;
 mod demo;
 mod healthcheck;
 mod observer;
+mod secret_file;
 mod serve;
 mod setup;
 mod stop;

@@ -3,60 +3,82 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::fault::{Cause, Request};
+use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::CycleReport;
+use crate::model::target::Target;
+use crate::model::time::Moment;
 use crate::probe::Observer;
 use crate::telemetry::{Metrics, TargetMetrics};
 
+use super::check::url;
+use super::secret_file::secret_file;
+
 /// Watches one target.
 pub(super) struct TargetObserver {
-    name: String,
+    target: Arc<Target>,
     metrics: Arc<Metrics>,
-    target: Arc<TargetMetrics>,
+    numbers: Arc<TargetMetrics>,
     last: Mutex<Seen>,
 }
 
 /// What was last seen, so that only changes are logged.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 struct Seen {
     verdict: Option<Result<(), Cause>>,
-    /// The reason of a token request that failed while the cycle was good: the early warning.
+    /// When the first of the failed cycles in a row began.
+    failing_since: Option<Moment>,
+    /// Why the last token request failed, if it did.
     refresh: Option<Cause>,
+    /// The one of these of which the log says that it goes on: the early warning.
+    warned: Option<Cause>,
+    /// A refused token was replaced within the cycle.
+    healed: bool,
 }
 
 impl TargetObserver {
-    pub(super) fn new(name: String, metrics: Arc<Metrics>, target: Arc<TargetMetrics>) -> Self {
-        Self { name, metrics, target, last: Mutex::default() }
+    pub(super) fn new(target: Arc<Target>, metrics: Arc<Metrics>, numbers: Arc<TargetMetrics>) -> Self {
+        Self { target, metrics, numbers, last: Mutex::default() }
     }
 
     fn log_changes(&self, report: &CycleReport) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = Seen { verdict: Some(report.verdict), refresh: refresh_failure(report, last.refresh) };
-        if seen.verdict != last.verdict {
-            self.log_verdict(report, last.verdict);
+        let failing_since = last.failing_since.or(Some(report.started.moment)).filter(|_| report.verdict.is_err());
+        let refresh = refresh_failure(report, last.refresh);
+        let healed = report.verdict.is_ok() && report.attempts.iter().any(|attempt| attempt.rejected_early);
+        if Some(report.verdict) != last.verdict {
+            self.log_verdict(report, &last);
         }
-        if seen.refresh != last.refresh && report.verdict.is_ok() {
-            self.log_refresh(seen.refresh);
+        if healed && !last.healed {
+            tracing::warn!(target = self.name(), "the API refused a token that should still live; a new one works");
         }
-        *last = seen;
+        // A cycle that failed for want of a token has said so; nothing is left to warn of.
+        let warned = if blames_token_request(report) { None } else { refresh };
+        if warned != last.warned && !blames_token_request(report) {
+            self.log_refresh(warned);
+        }
+        *last = Seen { verdict: Some(report.verdict), failing_since, refresh, warned, healed };
     }
 
-    fn log_verdict(&self, report: &CycleReport, before: Option<Result<(), Cause>>) {
-        let target = self.name.as_str();
+    fn log_verdict(&self, report: &CycleReport, last: &Seen) {
+        let failing_seconds = last.failing_since.map(|since| since.until(report.ended.moment).as_secs_f64().round());
         match report.verdict {
             Ok(()) => {
-                let message = if before.is_none() { "target works" } else { "target works again" };
+                let message = if last.verdict.is_none() { "target works" } else { "target works again" };
                 let ping = report.last(Request::Ping).map(|attempt| attempt.trace.duration.as_secs_f64());
-                tracing::info!(target, duration_seconds = ping, "{message}");
+                tracing::info!(target = self.name(), failing_seconds, duration_seconds = ping, "{message}");
             }
             Err(cause) => {
                 let attempt = report.last(cause.request);
+                let secret = secret_file(&self.target).filter(|_path| cause.reason == Reason::SecretUnavailable);
                 tracing::warn!(
-                    target,
+                    target = self.name(),
                     request = cause.request.as_str(),
                     reason = cause.reason.as_str(),
                     fault = cause.fault().as_str(),
+                    url = url(&self.target, cause.request),
+                    secret_file = secret.map(|path| path.display().to_string()),
                     status = attempt.and_then(|attempt| attempt.trace.status),
+                    failing_seconds,
                     duration_seconds = attempt.map(|attempt| attempt.trace.duration.as_secs_f64()),
                     "target fails"
                 );
@@ -65,18 +87,27 @@ impl TargetObserver {
     }
 
     fn log_refresh(&self, failure: Option<Cause>) {
-        let target = self.name.as_str();
         match failure {
             Some(cause) => tracing::warn!(
-                target,
+                target = self.name(),
                 request = cause.request.as_str(),
                 reason = cause.reason.as_str(),
                 fault = cause.fault().as_str(),
-                "the token cannot be refreshed; the one that is held still works"
+                url = url(&self.target, cause.request),
+                "the token cannot be refreshed; the one that is held still lives"
             ),
-            None => tracing::info!(target, "the token can be refreshed again"),
+            None => tracing::info!(target = self.name(), "the token can be refreshed again"),
         }
     }
+
+    fn name(&self) -> &str {
+        &self.target.name
+    }
+}
+
+/// Whether the cycle failed because there was no token.
+fn blames_token_request(report: &CycleReport) -> bool {
+    report.verdict.is_err_and(|cause| cause.request == Request::Token)
 }
 
 impl Observer for TargetObserver {
@@ -85,11 +116,11 @@ impl Observer for TargetObserver {
     }
 
     fn cycle_ended(&self, report: &CycleReport) {
-        self.target.record(report);
+        self.numbers.record(report);
         self.log_changes(report);
         for attempt in &report.attempts {
             tracing::debug!(
-                target = self.name.as_str(),
+                target = self.name(),
                 request = attempt.request.as_str(),
                 reason = attempt.result.err().map(|failure| failure.reason.as_str()),
                 status = attempt.trace.status,
@@ -100,8 +131,12 @@ impl Observer for TargetObserver {
     }
 
     fn cycles_skipped(&self, count: u64) {
-        self.target.record_skipped(count);
-        tracing::warn!(target = self.name.as_str(), count, "cycles were not started");
+        self.numbers.record_skipped(count);
+        tracing::warn!(
+            target = self.name(),
+            count,
+            "cycles were not started: the one before still ran, or the machine slept"
+        );
     }
 }
 

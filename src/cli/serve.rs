@@ -1,5 +1,6 @@
 //! `serve`: probes all targets on their schedules and serves what is found.
 
+use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::telemetry::Metrics;
 
 use super::arguments::{Common, ServeArguments, WebPaths};
 use super::observer::TargetObserver;
+use super::secret_file::unreadable_secret;
 use super::setup;
 use super::stop::Stop;
 
@@ -26,6 +28,11 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
         return check_config(config);
     }
     setup::logging(common)?;
+    let source = common.config_file.as_ref().map_or_else(|| "environment".into(), |path| path.display().to_string());
+    tracing::info!(source, "configuration loaded");
+    for target in config.targets.iter().filter(|target| target.schedule == ScheduleMode::Off) {
+        tracing::warn!(target = target.name.as_str(), "not probed: its schedule is off");
+    }
     setup::runtime()?.block_on(async {
         let exporter = Exporter::bind(config, &arguments.listen_addresses, &arguments.paths).await?;
         exporter.run(interrupted()).await
@@ -88,27 +95,41 @@ fn ready_jobs(targets: Vec<Target>, metrics: &Arc<Metrics>) -> Result<Vec<Target
         let wire = HttpWire::new(Arc::clone(&target), &mut pool)
             .map_err(|problem| Stop::usage(format_args!("target {}: {problem}", target.name)))?;
         let numbers = metrics.target(&target.name).ok_or_else(|| Stop::failed("a target without metrics"))?;
-        let observer = TargetObserver::new(target.name.clone(), Arc::clone(metrics), numbers);
+        let observer = TargetObserver::new(Arc::clone(&target), Arc::clone(metrics), numbers);
         Ok(Job { target, wire, observer, random: fastrand::Rng::new() })
     };
     targets.into_iter().map(ready).collect()
 }
 
-#[expect(clippy::print_stdout, reason = "this is what --config.check is for")]
 fn check_config(config: Config) -> Result<ExitCode, Stop> {
-    println!("The configuration is valid. This would run:");
+    let mut text = "The configuration is valid. This would run:\n".to_owned();
     for target in &config.targets {
-        let rhythm = match target.schedule {
-            ScheduleMode::On => format!("every {}", humantime::format_duration(target.interval)),
-            ScheduleMode::Off => "not scheduled".to_owned(),
-        };
-        let (token, ping) = (target.authorization_host(), target.resource_host());
-        println!("  {}: client {} {rhythm}, token from {token}, ping to {ping}", target.name, target.token.client_id);
+        // Writing to a string cannot fail.
+        let _ = write_target(&mut text, target);
     }
     // Files are opened too, so that a wrong certificate is found here and not at the start.
     let metrics = Arc::new(Metrics::new(&config, BootClock.now()));
     ready_jobs(config.targets, &metrics)?;
+    setup::print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn write_target(text: &mut String, target: &Target) -> fmt::Result {
+    let rhythm = match target.schedule {
+        ScheduleMode::On => format!("every {}", humantime::format_duration(target.interval)),
+        ScheduleMode::Off => "not scheduled".to_owned(),
+    };
+    let (token, ping) = (target.authorization_host(), target.resource_host());
+    writeln!(
+        text,
+        "  {}: client {} {rhythm}, token from {token}, ping to {ping}",
+        target.name, target.token.client_id
+    )?;
+    if let Some((path, problem)) = unreadable_secret(target) {
+        let path = path.display();
+        writeln!(text, "    its secret cannot be read now, and its cycles fail until it can: {path}: {problem}")?;
+    }
+    Ok(())
 }
 
 /// Returns at SIGTERM or SIGINT. SIGHUP, which would end a process by default, is answered in the log.

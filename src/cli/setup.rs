@@ -1,4 +1,6 @@
-//! What several commands begin with: the configuration and the runtime.
+//! What several commands share: the configuration, the runtime, and how they say what they found.
+
+use std::io::{self, Write as _};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -39,4 +41,15 @@ pub(super) fn logging(common: &Common) -> Result<(), Stop> {
         LogLevel::Error => Level::ERROR,
     };
     logging::init(format, level).map_err(Stop::failed)
+}
+
+/// To standard output. That nobody reads on (`check | head`) is no failure: the exit code says the rest.
+pub(super) fn print(text: &str) -> Result<(), Stop> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Stop::failed(format_args!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

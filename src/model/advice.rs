@@ -11,17 +11,43 @@ pub struct Advice {
     pub remedy: &'static str,
 }
 
-impl Fault {
-    /// Who has to act.
+impl Cause {
+    /// Who has to act, in words; less certain than the label where a mistake in the configuration looks the same.
     #[must_use]
     pub const fn owner(self) -> &'static str {
-        match self {
-            Self::Network => "the network between here and the server",
-            Self::Auth => "the credentials, or what they may do",
-            Self::AuthorizationServer => "the authorization server (the provider)",
-            Self::ResourceServer => "the API (the provider)",
-            Self::Exporter => "this exporter or its machine",
+        match (self.reason, self.fault()) {
+            (Reason::Connect | Reason::ConnectTimeout, _) => {
+                "the network between here and the server, or a server that is down"
+            }
+            (Reason::Dns, _) => "name resolution, or the host name in the configuration",
+            (Reason::TokenRejected, _) => "the token: the API does not accept what the authorization server issued",
+            (reason, Fault::AuthorizationServer) if reason.may_be_a_wrong_address() => {
+                "the authorization server (the provider), unless its address here is wrong"
+            }
+            (reason, Fault::ResourceServer) if reason.may_be_a_wrong_address() => {
+                "the API (the provider), unless its address here is wrong"
+            }
+            (_, Fault::Network) => "the network between here and the server",
+            (_, Fault::Auth) => "the credentials, or what they may do",
+            (_, Fault::AuthorizationServer) => "the authorization server (the provider)",
+            (_, Fault::ResourceServer) => "the API (the provider)",
+            (_, Fault::Exporter) => "this exporter or its machine",
         }
+    }
+}
+
+impl Reason {
+    /// Whether a server that was never meant answers so, too.
+    const fn may_be_a_wrong_address(self) -> bool {
+        matches!(
+            self,
+            Self::Certificate
+                | Self::ProtocolError
+                | Self::Redirected
+                | Self::UnexpectedStatus
+                | Self::BadResponse
+                | Self::UnexpectedBody
+        )
     }
 }
 
@@ -55,7 +81,7 @@ pub const fn advice(cause: Cause) -> Advice {
         ),
         Reason::Tls => (
             "The TLS handshake failed before any certificate was judged.",
-            "Check that the port speaks TLS 1.2 or 1.3 and that nothing in between intercepts it.",
+            "Check that the port speaks TLS 1.2 or 1.3 (an http:// server addressed as https:// does not) and that nothing in between intercepts it.",
         ),
         Reason::Certificate => (
             "The server's certificate does not verify: expired, for another name, or by an unknown authority.",
@@ -71,7 +97,7 @@ pub const fn advice(cause: Cause) -> Advice {
         ),
         Reason::ConnectionClosed => (
             "The server closed the connection before its answer was whole.",
-            "It restarts, is overloaded, or a load balancer gives up: tell the provider.",
+            "It restarts, is overloaded, or a load balancer gives up: tell the provider. If it never worked, check http:// against https://.",
         ),
         Reason::ProtocolError => (
             "What came back is not HTTP.",
@@ -89,7 +115,7 @@ pub const fn advice(cause: Cause) -> Advice {
         Reason::Forbidden => forbidden(cause.request),
         Reason::InvalidClient => (
             "The authorization server does not accept this client id and secret.",
-            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired; some servers need token.basic_encoding: raw or token.auth: post.",
+            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired; some servers need token.basic_encoding: raw or token.auth: post, and some answer so at a wrong token.path.",
         ),
         Reason::UnauthorizedClient => (
             "The client is known but may not use the client-credentials grant.",
@@ -128,8 +154,8 @@ const fn forbidden(request: Request) -> (&'static str, &'static str) {
             "Ask the provider whether the client or this network's address is blocked.",
         ),
         Request::Ping => (
-            "The API knows the token but does not allow this call (403).",
-            "Ask the provider for the missing permission or scope; request it with token.scopes.",
+            "The API does not allow this call (403): the token lacks a permission, or something before the API refuses.",
+            "Ask the provider for the missing permission or scope (token.scopes), and whether a firewall of theirs blocks this network's address.",
         ),
     }
 }
@@ -151,7 +177,7 @@ const fn bad_response(request: Request) -> (&'static str, &'static str) {
     match request {
         Request::Token => (
             "The answer holds no usable token: not JSON, no access_token, another type than Bearer, or no time left.",
-            "Check that the address is that of the token endpoint and not of a login page; otherwise tell the provider.",
+            "Check that the address is that of the token endpoint and not of a login page; if it is, tell the provider (expires_in must be a number above 0, token_type Bearer).",
         ),
         Request::Ping => (
             "The answer is not the JSON that was expected, or is over 1 MiB.",
@@ -163,6 +189,15 @@ const fn bad_response(request: Request) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn owner_admits_that_a_wrong_address_looks_like_a_broken_server() {
+        let owner = |request, reason| Cause { request, reason }.owner();
+        assert!(owner(Request::Ping, Reason::UnexpectedStatus).contains("unless its address here is wrong"));
+        assert!(owner(Request::Token, Reason::BadResponse).contains("unless its address here is wrong"));
+        assert_eq!(owner(Request::Ping, Reason::ServerError), "the API (the provider)");
+        assert!(owner(Request::Token, Reason::Connect).contains("a server that is down"));
+    }
 
     #[test]
     fn every_failure_has_whole_sentences_of_its_own() {

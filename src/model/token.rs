@@ -264,9 +264,9 @@ impl TokenState {
         self.refusal = Some(BackOff::after(self.refusal.as_ref(), cause, &seen));
     }
 
-    /// What is shown of the token.
+    /// What is shown of the token at `now`.
     #[must_use]
-    pub fn view(&self, policy: &TokenPolicy) -> TokenView {
+    pub fn view(&self, now: Moment, policy: &TokenPolicy) -> TokenView {
         TokenView {
             held: self.held.as_ref().map(|held| HeldView {
                 issued: held.issued,
@@ -274,7 +274,7 @@ impl TokenState {
                 lifetime: held.lifetime,
                 margin: held.margin,
             }),
-            next_request: self.asked.map(|asked| asked.wall_at(self.next_request(asked.moment, policy))),
+            next_request: self.asked.map(|asked| asked.wall_at(self.next_request(now, asked.moment, policy))),
             expires_in_missing: self.last_answer.map(|answer| answer.expires_in == Basis::Assumed),
             scopes_missing: self.last_answer.map(|answer| answer.scopes_missing),
         }
@@ -294,9 +294,11 @@ impl TokenState {
         self.secrets_tried.len() < SECRETS_REMEMBERED && !self.secrets_tried.contains(&secret)
     }
 
-    fn next_request(&self, asked: Moment, policy: &TokenPolicy) -> Moment {
+    fn next_request(&self, now: Moment, asked: Moment, policy: &TokenPolicy) -> Moment {
         let due = self.held.as_ref().map_or(asked, |held| self.due(held, policy).0);
-        let due = self.refusal.map_or(due, |back_off| due.min(back_off.until()));
+        // Once it is over, only a further 401 asks before the token is due.
+        let refusal = self.refusal.filter(|back_off| back_off.holds(now));
+        let due = refusal.map_or(due, |back_off| due.min(back_off.until()));
         self.failure.map_or(due, |back_off| due.max(back_off.until()))
     }
 

@@ -29,13 +29,9 @@ pub async fn run_cycle<W: Wire, C: Clock>(
     let mut cycle = Cycle { target, state, deadline, tools, attempts: Vec::with_capacity(2), asked: Asking::NotYet };
     let started = cycle.tools.clock.now();
     let verdict = cycle.run(started.moment).await;
-    let report = CycleReport {
-        started,
-        ended: cycle.tools.clock.now(),
-        verdict,
-        attempts: cycle.attempts,
-        token: cycle.state.view(&target.token.policy),
-    };
+    let ended = cycle.tools.clock.now();
+    let token = cycle.state.view(ended.moment, &target.token.policy);
+    let report = CycleReport { started, ended, verdict, attempts: cycle.attempts, token };
     (report, cycle.state)
 }
 
