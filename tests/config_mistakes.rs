@@ -228,6 +228,10 @@ fn a_secret_needs_exactly_one_source() {
     assert_eq!(of_target(""), missing);
     assert_eq!(of_target("    token: { auth: post }"), missing);
     let table = [
+        (
+            "client_secret: ${SECRET}",
+            "client_secret: is a placeholder, and variables are not put in here; name one with `client_secret_env`",
+        ),
         ("client_secret: ''", "client_secret: is empty; write the secret, or name its file with `client_secret_file`"),
         (
             "client_secret: \"\\n\"",

@@ -10,7 +10,7 @@ use oauth_probe_exporter::model::fault::Reason;
 use oauth_probe_exporter::model::fault::Request::{Ping, Token};
 use oauth_probe_exporter::model::report::Achievement::{Ponged, TokenRefreshed, TokenUnchanged};
 use oauth_probe_exporter::model::report::CycleReport;
-use oauth_probe_exporter::model::target::Target;
+use oauth_probe_exporter::model::target::{ScheduleMode, Target};
 use oauth_probe_exporter::model::token::{TokenView, Trigger};
 use oauth_probe_exporter::telemetry::Metrics;
 use reports::{EPOCH, Scrape, answered, at, cause, config, cycle, failed, held, text, unsent};
@@ -182,6 +182,17 @@ fn request_without_an_answer_has_status_zero() {
     let scrape = scrape(&[report], 1.0);
     assert_eq!(scrape.one("http_status_code", &[("request", "token")]), 0.0);
     assert!(scrape.lacks("http_status_code", &[("request", "ping")]));
+}
+
+#[test]
+fn target_that_is_not_scheduled_is_shown_only_where_it_is_named() {
+    let off = Target { schedule: ScheduleMode::Off, ..target() };
+    let name = off.name.clone();
+    let metrics = Metrics::new(&config(vec![off]), at(0.0));
+    let shown = |only| metrics.exposition(at(1.0), only).flatten().collect::<Vec<u8>>();
+    let has_target = |text: Vec<u8>| String::from_utf8(text).unwrap().contains("oauth_probe_interval_seconds");
+    assert!(!has_target(shown(None)));
+    assert!(has_target(shown(Some(&[name.as_str()]))));
 }
 
 #[test]

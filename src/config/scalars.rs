@@ -118,10 +118,21 @@ pub(super) fn file_name(mut spot: Spot<'_>) -> Option<PathBuf> {
 /// A secret in the configuration, without the line ends that a block scalar leaves behind it.
 pub(super) fn secret(mut spot: Spot<'_>) -> Option<Secret> {
     let text = spot.text("write the secret, or name its file with `client_secret_file`")?;
+    if is_placeholder(text) {
+        return spot.refuse("is a placeholder, and variables are not put in here; name one with `client_secret_env`");
+    }
     match inline_secret(text) {
         None => spot.refuse("is empty; write the secret, or name its file with `client_secret_file`"),
         secret => secret,
     }
+}
+
+/// `${NAME}` and `$(NAME)`: what other tools replace, and what would be sent as it is.
+fn is_placeholder(text: &str) -> bool {
+    let inside = |open, close| text.strip_prefix(open).and_then(|text| text.strip_suffix(close));
+    inside("${", '}').or_else(|| inside("$(", ')')).is_some_and(|name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
 }
 
 /// A secret without the line ends behind it, the same as when it is read from a file.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::target::Config;
+use crate::model::target::{Config, ScheduleMode};
 use crate::model::time::Stamp;
 
 use super::exposition::Exposition;
@@ -54,13 +54,16 @@ impl Metrics {
         self.own.observe_schedule_lag(lag);
     }
 
-    /// The text of a scrape at `now`: everything, or the named targets alone with `build_info`.
+    /// The text of a scrape at `now`: everything that is scheduled, or the named targets alone with `build_info`.
     ///
     /// Names that no target has are passed over.
     #[must_use]
     pub fn exposition(&self, now: Stamp, only: Option<&[&str]>) -> Exposition {
         match only {
-            None => Exposition::new(self.targets.iter().cloned(), self.own.encode(), now),
+            None => {
+                let scheduled = |target: &&Arc<TargetMetrics>| target.constants.schedule == ScheduleMode::On;
+                Exposition::new(self.targets.iter().filter(scheduled).cloned(), self.own.encode(), now)
+            }
             Some(names) => {
                 // A name that is given twice must not give its series twice.
                 let positions: BTreeSet<usize> =

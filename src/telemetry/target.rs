@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::model::report::CycleReport;
-use crate::model::target::Target;
+use crate::model::target::{ScheduleMode, Target};
 use crate::model::time::Stamp;
 
 use super::readings::{Bounds, Readings, unix_millis};
@@ -21,6 +21,8 @@ pub struct TargetMetrics {
 /// What the configuration says about a target.
 #[derive(Debug)]
 pub(super) struct Constants {
+    /// One that is off is shown only where it is asked for by name: nothing ever ages its numbers.
+    pub(super) schedule: ScheduleMode,
     /// Its own labels, as they stand between the braces.
     pub(super) labels: Box<str>,
     pub(super) authorization_server: Box<str>,
@@ -46,6 +48,7 @@ impl TargetMetrics {
         Self {
             readings: Mutex::new(Arc::new(Readings::new(&bounds))),
             constants: Constants {
+                schedule: target.schedule,
                 labels: render_labels(labels),
                 authorization_server: target.authorization_host().into(),
                 resource_server: target.resource_host().into(),
