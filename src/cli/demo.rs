@@ -14,7 +14,7 @@ use super::stop::Stop;
 
 pub(super) fn run(common: &Common, arguments: &DemoArguments) -> Result<ExitCode, Stop> {
     setup::logging(common)?;
-    setup::runtime()?.block_on(play(arguments))?;
+    setup::block_on(play(arguments))?;
     Ok(ExitCode::SUCCESS)
 }
 

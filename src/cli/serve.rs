@@ -26,7 +26,7 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
         return check_config(config);
     }
     setup::logging(common)?;
-    setup::runtime()?.block_on(async {
+    setup::block_on(async {
         let exporter = Exporter::bind(config, &arguments.listen_addresses, &arguments.paths).await?;
         exporter.run(interrupted()).await
     })?;
