@@ -31,7 +31,7 @@ pub(super) struct Finding {
 
 pub(super) fn run(common: &Common, arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let targets = select(load_config(common)?, &arguments.targets)?;
-    let findings = setup::runtime()?.block_on(check_all(targets))?;
+    let findings = setup::block_on(check_all(targets))?;
     setup::print(&match arguments.output {
         Output::Text => text(&findings, Style::of_stdout()),
         Output::Json => json(&findings)?,

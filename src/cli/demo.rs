@@ -17,7 +17,7 @@ pub(super) fn run(common: &Common, arguments: &DemoArguments) -> Result<ExitCode
         return Err(Stop::usage("demo brings its own targets; leave --config.file out, or use serve"));
     }
     setup::logging(common)?;
-    setup::runtime()?.block_on(play(arguments))?;
+    setup::block_on(play(arguments))?;
     Ok(ExitCode::SUCCESS)
 }
 

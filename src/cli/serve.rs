@@ -33,7 +33,7 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
     for target in config.targets.iter().filter(|target| target.schedule == ScheduleMode::Off) {
         tracing::warn!(target = target.name.as_str(), "not probed: its schedule is off");
     }
-    setup::runtime()?.block_on(async {
+    setup::block_on(async {
         let exporter = Exporter::bind(config, &arguments.listen_addresses, &arguments.paths).await?;
         exporter.run(interrupted()).await
     })?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use tracing::Level;
 
@@ -23,8 +23,13 @@ pub(super) fn load_config(common: &Common) -> Result<Config, Stop> {
     loaded.map_err(Stop::usage)
 }
 
-pub(super) fn runtime() -> Result<Runtime, Stop> {
-    Builder::new_multi_thread().enable_all().thread_name("oauth-probe").build().map_err(Stop::failed)
+/// Does `work` to its end, and waits for nothing else.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    let runtime = Builder::new_multi_thread().enable_all().thread_name("oauth-probe").build().map_err(Stop::failed)?;
+    let outcome = runtime.block_on(work);
+    // Dropping it would wait for threads in which a look-up of a name or the read of a file hangs.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Sets up the log as it was asked for.
@@ -51,5 +56,24 @@ pub(super) fn print(text: &str) -> Result<(), Stop> {
             Err(Stop::failed(format_args!("cannot write to standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn thread_that_hangs_keeps_no_command_from_ending() {
+        let (release, released) = mpsc::channel::<()>();
+        let outcome = block_on(async move {
+            drop(tokio::task::spawn_blocking(move || released.recv()));
+            Ok(())
+        });
+        assert!(outcome.is_ok());
+        // Only now: it hung until here.
+        drop(release);
     }
 }

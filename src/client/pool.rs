@@ -12,6 +12,7 @@ use crate::model::target::{ConnectionMode, Transport};
 
 use super::connector::TimedConnectorLayer;
 use super::resolver::SharedResolver;
+use super::secrets::FileReads;
 use super::tls::{self, TlsError};
 
 /// Sent with every request, so that a provider can tell who is asking.
@@ -46,6 +47,7 @@ pub struct ClientPool {
     resolver: SharedResolver,
     environment: Matcher,
     shared: HashMap<(Transport, Option<Route>), reqwest::Client>,
+    file_reads: FileReads,
 }
 
 /// A client, and whether it goes through a proxy.
@@ -74,7 +76,17 @@ impl ClientPool {
     /// A pool that takes proxies from the environment where a target names none.
     #[must_use]
     pub fn new() -> Self {
-        Self { resolver: SharedResolver::system(), environment: Matcher::from_env(), shared: HashMap::new() }
+        Self {
+            resolver: SharedResolver::system(),
+            environment: Matcher::from_env(),
+            shared: HashMap::new(),
+            file_reads: FileReads::new(),
+        }
+    }
+
+    /// The bound on files that are read at a time.
+    pub(super) fn file_reads(&self) -> FileReads {
+        self.file_reads.clone()
     }
 
     /// The client that reaches `endpoint` by `transport`.

@@ -1,10 +1,16 @@
-//! Reading secrets: anew before every token request, as files are swapped while we run.
+//! Reading secrets: anew before every token request, as files are swapped while we run. A file system can hang, and
+//! what hangs there cannot be cancelled: such reads must neither pile up nor take the threads that others need.
 
+use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
-use std::path::Path;
-use std::sync::OnceLock;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
+use rustix::fs::OFlags;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::model::secret::{Fingerprint, Secret};
@@ -12,19 +18,65 @@ use crate::model::target::SecretSource;
 
 /// No secret is longer; a file that is longer is the wrong file.
 const LONGEST_SECRET: u64 = 64 * 1024;
+/// Files read at a time. With the resolver's look-ups they stay under the 512 threads of tokio's pool.
+const READS: usize = 96;
 
 /// The secret cannot be read, is empty, or is no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unavailable;
 
-/// The secret as it is now.
-pub(super) async fn read(source: &SecretSource) -> Result<Secret, Unavailable> {
-    match source {
-        SecretSource::Inline(secret) => Ok(secret.clone()),
-        SecretSource::File(path) => {
-            let path = path.clone();
-            tokio::task::spawn_blocking(move || read_file(&path)).await.map_err(|_panicked| Unavailable)?
+/// The right to read files, shared by all targets.
+#[derive(Clone, Debug)]
+pub(super) struct FileReads(Arc<Semaphore>);
+
+/// Reads the secret of one target.
+#[derive(Debug)]
+pub(super) struct SecretReader {
+    source: SecretSource,
+    reads: FileReads,
+    /// The last read, if whoever wanted it gave up. It keeps its thread until the file system answers, so that the
+    /// next one waits for it instead of starting another.
+    under_way: Mutex<Option<JoinHandle<Result<Secret, Unavailable>>>>,
+}
+
+impl FileReads {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(READS)))
+    }
+}
+
+impl SecretReader {
+    pub(super) fn new(source: SecretSource, reads: FileReads) -> Self {
+        Self { source, reads, under_way: Mutex::default() }
+    }
+
+    /// The secret as it is now. It may be dropped at any time.
+    pub(super) async fn read(&self) -> Result<Secret, Unavailable> {
+        match &self.source {
+            SecretSource::Inline(secret) => Ok(secret.clone()),
+            SecretSource::File(path) => self.join_or_start(path).await,
         }
+    }
+
+    async fn join_or_start(&self, path: &Path) -> Result<Secret, Unavailable> {
+        let mut under_way = self.under_way.lock().await;
+        let reading = match under_way.take() {
+            Some(reading) if !reading.is_finished() => reading,
+            // What ended after the last one gave up is from then, not from now.
+            _ => self.start(path.to_owned()).await?,
+        };
+        let secret = under_way.insert(reading).await;
+        *under_way = None;
+        secret.map_err(|_panicked| Unavailable)?
+    }
+
+    async fn start(&self, path: PathBuf) -> Result<JoinHandle<Result<Secret, Unavailable>>, Unavailable> {
+        let permit = Arc::clone(&self.reads.0).acquire_owned().await.map_err(|_closed| Unavailable)?;
+        Ok(tokio::task::spawn_blocking(move || {
+            // Given back with the thread, not when nobody waits any more.
+            let _permit = permit;
+            read_file(&path)
+        }))
     }
 }
 
@@ -37,7 +89,7 @@ pub(super) fn fingerprint(secret: &Secret) -> Fingerprint {
 fn read_file(path: &Path) -> Result<Secret, Unavailable> {
     let mut content = Zeroizing::new(Vec::new());
     let read: io::Result<usize> =
-        std::fs::File::open(path).and_then(|file| file.take(LONGEST_SECRET + 1).read_to_end(&mut content));
+        open_regular(path).and_then(|file| file.take(LONGEST_SECRET + 1).read_to_end(&mut content));
     let too_long = content.len() as u64 > LONGEST_SECRET;
     if read.is_err() || too_long {
         return Err(Unavailable);
@@ -47,9 +99,22 @@ fn read_file(path: &Path) -> Result<Secret, Unavailable> {
     if text.is_empty() { Err(Unavailable) } else { Ok(Secret::new(text.to_owned())) }
 }
 
+/// Opening a FIFO, and reading one or a terminal, would wait for somebody to write.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    fn mkfifo(path: &Path) {
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RUSR).expect("a FIFO");
+    }
 
     fn written(content: &[u8]) -> Result<Secret, Unavailable> {
         let directory = tempfile::tempdir().expect("a directory");
@@ -72,6 +137,75 @@ mod tests {
         assert_eq!(written(&vec![b'x'; 70_000]), Err(Unavailable));
         assert_eq!(read_file(Path::new("/nonexistent/secret")), Err(Unavailable));
         assert_eq!(read_file(Path::new("/tmp")), Err(Unavailable));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_unavailable_at_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        mkfifo(&at("fifo"));
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).expect("a link");
+        std::os::unix::fs::symlink(at("link"), at("link")).expect("a link to itself");
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("a socket");
+        for name in ["fifo", "zero", "link", "socket"] {
+            assert_eq!(read_file(&at(name)), Err(Unavailable), "{name}");
+        }
+    }
+
+    #[test]
+    fn file_behind_links_is_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        std::fs::write(at("file"), "secret").expect("a file");
+        std::os::unix::fs::symlink(at("file"), at("..data")).expect("a link");
+        std::os::unix::fs::symlink(at("..data"), at("secret")).expect("a link");
+        assert_eq!(read_file(&at("secret")).expect("a secret").expose(), "secret");
+    }
+
+    /// A reader whose last read hangs until the sender is dropped.
+    async fn hung_reader(path: PathBuf) -> (SecretReader, std::sync::mpsc::Sender<()>) {
+        let reader = SecretReader::new(SecretSource::File(path), FileReads::new());
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let hanging = tokio::task::spawn_blocking(move || {
+            let _ = released.recv();
+            Ok(Secret::new("old".to_owned()))
+        });
+        *reader.under_way.lock().await = Some(hanging);
+        (reader, release)
+    }
+
+    #[tokio::test]
+    async fn read_that_hangs_is_joined_and_not_begun_again() {
+        let (reader, release) = hung_reader("/nonexistent/secret".into()).await;
+        for _ in 0..3 {
+            assert!(tokio::time::timeout(Duration::from_millis(10), reader.read()).await.is_err());
+        }
+        let (found, ()) = tokio::join!(reader.read(), async { drop(release) });
+        assert_eq!(found.expect("what the hanging read found").expose(), "old");
+        assert_eq!(reader.read().await, Err(Unavailable));
+    }
+
+    #[tokio::test]
+    async fn read_that_ended_unseen_is_not_believed() {
+        let (reader, release) = hung_reader("/nonexistent/secret".into()).await;
+        drop(release);
+        while !reader.under_way.lock().await.as_ref().is_some_and(JoinHandle::is_finished) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(reader.read().await, Err(Unavailable));
+    }
+
+    #[tokio::test]
+    async fn reads_at_a_time_are_bounded() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("secret");
+        std::fs::write(&path, "secret").expect("a file");
+        let reads = FileReads::new();
+        let all = reads.0.clone().acquire_many_owned(READS as u32).await.expect("all of them");
+        let reader = SecretReader::new(SecretSource::File(path), reads);
+        assert!(tokio::time::timeout(Duration::from_millis(10), reader.read()).await.is_err());
+        drop(all);
+        assert!(reader.read().await.is_ok());
     }
 
     #[test]

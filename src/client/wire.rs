@@ -12,6 +12,7 @@ use crate::model::target::{ClientAuthentication, ConnectionMode, SecretSource, T
 
 use super::exchange::{Answer, exchange};
 use super::pool::{Channel, ClientError, ClientPool};
+use super::secrets::SecretReader;
 use super::{PingExchange, TokenExchange, Wire, request, secrets};
 
 /// Sends the requests of one target with reqwest.
@@ -21,6 +22,8 @@ pub struct HttpWire {
     token_channel: Channel,
     ping_channel: Channel,
     ping_template: reqwest::Request,
+    /// `None` where the method needs no secret.
+    secret: Option<SecretReader>,
 }
 
 impl HttpWire {
@@ -34,14 +37,16 @@ impl HttpWire {
             token_channel: pool.channel(&token.endpoint, &token.transport, ConnectionMode::Fresh)?,
             ping_channel: pool.channel(&ping.endpoint, &ping.transport, ping.connection)?,
             ping_template: request::ping_template(ping)?,
+            secret: secret_source(&token.authentication)
+                .map(|source| SecretReader::new(source.clone(), pool.file_reads())),
             target,
         })
     }
 
     /// `Ok(None)` where the method needs none.
     async fn read_secret(&self, bound: Duration) -> Result<Option<Secret>, Failure> {
-        let Some(source) = secret_source(&self.target.token.authentication) else { return Ok(None) };
-        match tokio::time::timeout(bound, secrets::read(source)).await {
+        let Some(secret) = &self.secret else { return Ok(None) };
+        match tokio::time::timeout(bound, secret.read()).await {
             Ok(Ok(secret)) => Ok(Some(secret)),
             Ok(Err(secrets::Unavailable)) | Err(_) => Err(Reason::SecretUnavailable.into()),
         }

@@ -47,12 +47,15 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken(Secret);
 
+/// Servers take heads of 8 to 64 KiB. That a longer token is refused would look like the API's fault.
+const LONGEST_TOKEN: usize = 64 * 1024;
+
 impl AccessToken {
     /// Accepts what RFC 6749 appendix A.12 allows (visible ASCII), less the space that no header could carry.
     /// This is wider than the grammar of RFC 6750, since servers issue tokens outside it and APIs accept them.
     #[must_use]
     pub fn parse(value: String) -> Option<Self> {
-        let usable = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
+        let usable = (1..=LONGEST_TOKEN).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
         usable.then(|| Self(Secret::new(value)))
     }
 
@@ -88,5 +91,7 @@ mod tests {
         for value in ["", "a b", "a\nb", "ä"] {
             assert_eq!(AccessToken::parse(value.to_owned()), None, "{value:?}");
         }
+        assert!(AccessToken::parse("x".repeat(LONGEST_TOKEN)).is_some());
+        assert_eq!(AccessToken::parse("x".repeat(LONGEST_TOKEN + 1)), None);
     }
 }

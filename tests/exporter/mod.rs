@@ -59,13 +59,21 @@ pub struct Exporter {
 impl Exporter {
     /// Starts `serve` with this configuration file, and waits until it listens.
     pub async fn start(configuration: &str) -> Self {
+        Self::start_with(configuration, &["--log.level=debug"], &[]).await
+    }
+
+    /// The same with further arguments, in an environment that has these variables alone.
+    pub async fn start_with(configuration: &str, arguments: &[&str], environment: &[(&str, String)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("probe.yml");
         std::fs::write(&path, configuration).unwrap();
         let mut child = Command::new(PROGRAM)
-            .args(["--config.file", path.to_str().unwrap(), "--web.listen-address=127.0.0.1:0", "--log.level=debug"])
+            .args(["--config.file", path.to_str().unwrap(), "--web.listen-address=127.0.0.1:0"])
+            .args(arguments)
             .env_clear()
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -76,15 +84,18 @@ impl Exporter {
             let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("ended before it listened:\n{log}"));
             log.push_str(&line);
             log.push('\n');
-            if let Some((_, rest)) = line.split_once("address=") {
-                break rest.split_whitespace().next().unwrap().trim_matches('"').to_owned();
+            // In either format of the log.
+            if let Some((_, rest)) = line.split_once("address=").or_else(|| line.split_once("\"address\":")) {
+                break rest.split([' ', '}', ',']).next().unwrap().trim_matches('"').to_owned();
             }
         };
+        let mut stdout = child.stdout.take().unwrap();
         let log = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 log.push_str(&line);
                 log.push('\n');
             }
+            stdout.read_to_string(&mut log).await.unwrap();
             log
         });
         Self { address, child, log, _directory: directory }
@@ -110,6 +121,22 @@ impl Exporter {
         }
     }
 
+    /// Waits until a sample whose name and labels have all these parts has a value that is good.
+    pub async fn until_matching(&self, parts: &[&str], is_good: impl Fn(f64) -> bool) {
+        let waiting = async {
+            let is_met = |line: &str| {
+                let (name, value) = line.rsplit_once(' ').unwrap_or_default();
+                parts.iter().all(|part| name.contains(part)) && value.parse().is_ok_and(&is_good)
+            };
+            while !self.metrics().await.lines().any(is_met) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            panic!("never saw {parts:?} in\n{}", self.metrics().await);
+        }
+    }
+
     /// Sends SIGTERM; gives the exit code and the time it took.
     pub async fn terminate(mut self) -> (Option<i32>, Duration) {
         self.send_terminate();
@@ -118,6 +145,7 @@ impl Exporter {
         (status.code(), sent.elapsed())
     }
 
+    /// What it wrote on standard error, and then on standard output.
     pub async fn terminate_and_read_log(mut self) -> String {
         self.send_terminate();
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
@@ -140,6 +168,11 @@ pub struct Response {
 impl Response {
     pub fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    /// Head and body as they came.
+    pub fn everything(&self) -> String {
+        format!("{}{}", self.head, String::from_utf8_lossy(&self.body))
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -21,6 +21,8 @@ pub enum Behaviour {
     Answer(Arc<[u8]>),
     /// Sends this, then nothing more, and keeps the connection.
     Stall(Arc<[u8]>),
+    /// Sends the first, and then the second again and again.
+    Repeat(Arc<[u8]>, Arc<[u8]>),
     /// Does not even begin TLS.
     Silent,
 }
@@ -98,6 +100,12 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behav
             let _ = stream.write_all(&bytes).await;
             let _ = stream.flush().await;
             std::future::pending::<()>().await;
+        }
+        Behaviour::Repeat(start, again) => {
+            let mut sent = stream.write_all(&start).await;
+            while sent.is_ok() {
+                sent = stream.write_all(&again).await;
+            }
         }
         Behaviour::Silent => {}
     }
