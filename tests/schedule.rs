@@ -71,7 +71,7 @@ async fn a_target_that_is_not_scheduled_runs_no_cycle() {
 struct PanickingWire;
 
 impl Wire for PanickingWire {
-    async fn secret(&self) -> Option<Fingerprint> {
+    async fn secret(&self, _: Duration) -> Option<Fingerprint> {
         None
     }
 

@@ -25,8 +25,8 @@ use crate::model::secret::{AccessToken, Fingerprint};
 
 /// Sends the two requests of one target.
 pub trait Wire: Send + Sync {
-    /// Tells which secret is there now; `None` if it cannot be read or none is needed.
-    fn secret(&self) -> impl Future<Output = Option<Fingerprint>> + Send;
+    /// Tells which secret is there now; `None` if it cannot be read within `bound`, or none is needed.
+    fn secret(&self, bound: Duration) -> impl Future<Output = Option<Fingerprint>> + Send;
 
     /// Asks for a token; over within `bound`.
     fn request_token(&self, bound: Duration) -> impl Future<Output = TokenExchange> + Send;

@@ -54,8 +54,8 @@ impl HttpWire {
 }
 
 impl Wire for HttpWire {
-    async fn secret(&self) -> Option<Fingerprint> {
-        let secret = self.read_secret(self.target.timeout).await.ok()??;
+    async fn secret(&self, bound: Duration) -> Option<Fingerprint> {
+        let secret = self.read_secret(bound).await.ok()??;
         Some(secrets::fingerprint(&secret))
     }
 

@@ -203,6 +203,16 @@ pub struct ProxyUrl {
     pub credentials: Option<(String, Secret)>,
 }
 
+impl TokenSettings {
+    /// How many expected scopes are not among the granted ones; an answer that names none grants what was asked for
+    /// (RFC 6749 §5.1).
+    #[must_use]
+    pub fn scopes_missing(&self, granted: Option<&[String]>) -> usize {
+        let granted = granted.unwrap_or(&self.scopes);
+        self.expected_scopes.iter().filter(|scope| !granted.contains(scope)).count()
+    }
+}
+
 impl Target {
     /// Host (and port, if it is not the scheme's) of the authorization server.
     #[must_use]

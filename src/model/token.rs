@@ -7,7 +7,7 @@ use super::fault::{Cause, Failure, Reason, Request};
 use super::held_token::{Basis, HeldToken};
 use super::response::TokenAnswer;
 use super::secret::{AccessToken, Fingerprint};
-use super::target::TokenPolicy;
+use super::target::{TokenPolicy, TokenSettings};
 use super::time::{Moment, Stamp};
 
 pub use super::held_token::{HeldView, REISSUE_GRACE};
@@ -73,6 +73,8 @@ pub enum Novelty {
     New,
     /// The one that was held already.
     Unchanged,
+    /// A token that had no time left when it arrived: of no use, and no reason to give up one that still lives.
+    Dead,
 }
 
 /// What is known about one target's token.
@@ -128,8 +130,10 @@ impl TokenState {
     /// `secret` is the one that is there now; it matters only while [`TokenState::is_backing_off`].
     #[must_use]
     pub fn plan(&self, now: Moment, cycle_end: Moment, policy: &TokenPolicy, secret: Option<Fingerprint>) -> TokenPlan {
-        if self.is_backing_off(now) && secret.is_some_and(|secret| self.is_worth_trying(secret)) {
-            return TokenPlan::AskThenPing(Trigger::SecretChanged, now);
+        if self.is_backing_off(now) && secret.is_some_and(|secret| self.is_worth_trying(secret, now)) {
+            let works = self.refusal.is_none() && self.held.as_ref().is_some_and(|held| held.is_live(cycle_end));
+            let trigger = Trigger::SecretChanged;
+            return if works { TokenPlan::PingThenAsk(trigger) } else { TokenPlan::AskThenPing(trigger, now) };
         }
         match (&self.held, self.withheld_by(now)) {
             (Some(held), Some(_)) if held.is_live(now) => TokenPlan::Use,
@@ -140,21 +144,33 @@ impl TokenState {
             }
             (Some(held), None) if held.is_used_up(now) => {
                 let after_grace = held.expiry.at.moment.plus(REISSUE_GRACE);
-                let worth_waiting = held.reissued && now < after_grace && after_grace < cycle_end;
-                TokenPlan::AskThenPing(Trigger::Expiry, if worth_waiting { after_grace } else { now })
-            }
-            (Some(held), None) => {
-                let (due, trigger) = self.due(held, policy);
-                // `max_age` is a promise to ask at least so often: the cycle in which it runs out asks.
-                let is_due = if trigger == Trigger::Age { due < cycle_end } else { due <= now };
-                if !is_due {
+                if !held.reissued || now >= after_grace {
+                    TokenPlan::AskThenPing(Trigger::Expiry, now)
+                } else if after_grace < cycle_end {
+                    TokenPlan::AskThenPing(Trigger::Expiry, after_grace)
+                } else if held.is_live(now) {
                     TokenPlan::Use
-                } else if held.is_live(cycle_end) {
-                    TokenPlan::PingThenAsk(trigger)
                 } else {
-                    TokenPlan::AskThenPing(trigger, now)
+                    TokenPlan::AskThenPing(Trigger::Expiry, now)
                 }
             }
+            (Some(held), None) => self.plan_with(held, now, cycle_end, policy),
+        }
+    }
+
+    /// What to do with a token that has time left, while nothing keeps the next request back.
+    fn plan_with(&self, held: &HeldToken, now: Moment, cycle_end: Moment, policy: &TokenPolicy) -> TokenPlan {
+        let (due, trigger) = self.due(held, policy);
+        // `max_age` is a promise to ask at least so often: the cycle in which it runs out asks.
+        let is_due = if trigger == Trigger::Age { due < cycle_end } else { due <= now };
+        // An API that hangs for a whole cycle leaves no time to ask after the ping.
+        let crowded_out = due.plus(policy.interval) <= now && self.asked.is_none_or(|asked| asked.moment < due);
+        if !is_due {
+            TokenPlan::Use
+        } else if held.is_live(cycle_end) && !crowded_out {
+            TokenPlan::PingThenAsk(trigger)
+        } else {
+            TokenPlan::AskThenPing(trigger, now)
         }
     }
 
@@ -176,31 +192,39 @@ impl TokenState {
         self.held.as_ref().is_some_and(|held| now.until(held.expiry.at.moment) <= REISSUE_GRACE)
     }
 
-    /// A token request was answered with a token.
+    /// A token request was answered with a token, which arrived at `arrived`.
     pub fn answered(
         &mut self,
         asked: Asked,
+        arrived: Moment,
         answer: TokenAnswer,
-        scopes: &ScopeSettings<'_>,
-        policy: &TokenPolicy,
+        settings: &TokenSettings,
     ) -> Novelty {
+        let policy = &settings.policy;
         self.last_answer = Some(AnswerNotes {
             expires_in: if answer.expires_in.is_some() { Basis::Stated } else { Basis::Assumed },
-            scopes_missing: scopes.missing(answer.scopes.as_deref()),
+            scopes_missing: settings.scopes_missing(answer.scopes.as_deref()),
         });
         self.note_asked(asked);
         self.answered = Some(asked.at.moment);
-        let known = self.held.take().or(self.dropped.take());
+        let known = self.held.as_ref().or(self.dropped.as_ref());
+        if known.is_some_and(|known| known.access_token == answer.access_token) {
+            let known = self.held.take().or(self.dropped.take());
+            self.held = known.map(|known| known.reissued(asked.at, answer.expires_in, policy));
+            return Novelty::Unchanged;
+        }
+        let new = HeldToken::issued(asked.at, answer, policy);
+        if !new.is_live(arrived) {
+            return Novelty::Dead;
+        }
+        self.held = Some(new);
         self.dropped = None;
-        let (held, novelty) = match known {
-            Some(known) if known.access_token == answer.access_token => {
-                (known.reissued(asked.at, answer.expires_in, policy), Novelty::Unchanged)
-            }
-            _ => (HeldToken::issued(asked.at, answer, policy), Novelty::New),
-        };
-        self.held = Some(held);
+        Novelty::New
+    }
+
+    /// A token request left a live token in our hands.
+    pub fn recovered(&mut self) {
         self.failure = None;
-        novelty
     }
 
     /// A token request failed, or its answer was of no use: hold the next ones back.
@@ -290,8 +314,11 @@ impl TokenState {
         self.secrets_tried.push(secret);
     }
 
-    fn is_worth_trying(&self, secret: Fingerprint) -> bool {
-        self.secrets_tried.len() < SECRETS_REMEMBERED && !self.secrets_tried.contains(&secret)
+    /// A secret that was not sent yet, or any if what failed was to read one: nothing was sent then.
+    fn is_worth_trying(&self, secret: Fingerprint, now: Moment) -> bool {
+        let was_unreadable = self.withheld_by(now).is_some_and(|cause| cause.reason == Reason::SecretUnavailable);
+        let is_new = self.secrets_tried.len() < SECRETS_REMEMBERED && !self.secrets_tried.contains(&secret);
+        was_unreadable || is_new
     }
 
     fn next_request(&self, now: Moment, asked: Moment, policy: &TokenPolicy) -> Moment {
@@ -312,21 +339,5 @@ impl TokenState {
             }
             _ => (by_expiry, Trigger::Expiry),
         }
-    }
-}
-
-/// The scopes that were asked for, and those that must be granted.
-#[derive(Clone, Copy, Debug)]
-pub struct ScopeSettings<'a> {
-    /// Granted if the answer names none (RFC 6749 §5.1).
-    pub requested: &'a [String],
-    /// Must be granted.
-    pub expected: &'a [String],
-}
-
-impl ScopeSettings<'_> {
-    fn missing(&self, granted: Option<&[String]>) -> usize {
-        let granted = granted.unwrap_or(self.requested);
-        self.expected.iter().filter(|scope| !granted.contains(scope)).count()
     }
 }

@@ -1,12 +1,14 @@
 //! One cycle on a token state: it gives the report and the next state. Everything that probes comes through here.
 
+use std::time::Duration;
+
 use crate::client::Wire;
 use crate::clock::Clock;
 use crate::model::fault::{Cause, Failure, Reason, Request};
 use crate::model::report::{Achievement, Attempt, CycleReport};
 use crate::model::target::{Target, TokenPolicy};
 use crate::model::time::Moment;
-use crate::model::token::{Asked, Novelty, REISSUE_GRACE, ScopeSettings, TokenPlan, TokenState, Trigger};
+use crate::model::token::{Asked, Novelty, REISSUE_GRACE, TokenPlan, TokenState, Trigger};
 
 /// What a cycle needs of the world.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub async fn run_cycle<W: Wire, C: Clock>(
 ) -> (CycleReport, TokenState) {
     let mut cycle = Cycle { target, state, deadline, tools, attempts: Vec::with_capacity(2), asked: Asking::NotYet };
     let started = cycle.tools.clock.now();
-    let verdict = cycle.run(started.moment).await;
+    let verdict = cycle.run().await;
     let ended = cycle.tools.clock.now();
     let token = cycle.state.view(ended.moment, &target.token.policy);
     let report = CycleReport { started, ended, verdict, attempts: cycle.attempts, token };
@@ -53,9 +55,14 @@ enum Asking {
 }
 
 impl<W: Wire, C: Clock> Cycle<'_, W, C> {
-    async fn run(&mut self, now: Moment) -> Result<(), Cause> {
+    async fn run(&mut self) -> Result<(), Cause> {
         // The secret is looked at only where a changed one would make a difference.
-        let secret = if self.state.is_backing_off(now) { self.tools.wire.secret().await } else { None };
+        let secret = if self.state.is_backing_off(self.now()) {
+            self.tools.wire.secret(LONGEST_LOOK_AT_SECRET.min(self.time_left() / 4)).await
+        } else {
+            None
+        };
+        let now = self.now();
         match self.state.plan(now, self.deadline, self.policy(), secret) {
             TokenPlan::Use => self.ping().await,
             TokenPlan::PingThenAsk(trigger) => {
@@ -109,11 +116,10 @@ impl<W: Wire, C: Clock> Cycle<'_, W, C> {
     }
 
     async fn send_ping(&mut self) -> Result<(), Cause> {
-        let Some(token) = self.state.live_token(self.now()).cloned() else { return Err(USELESS_ANSWER) };
+        let Some(token) = self.state.live_token(self.now()).cloned() else { return Err(DEAD_TOKEN) };
         let bound = self.target.timeout.min(self.time_left());
         if bound.is_zero() {
-            // Only a token request that took all there was leads here.
-            return Err(Cause { request: Request::Token, reason: Reason::ResponseTimeout });
+            return Err(SLOW_TOKEN);
         }
         let exchange = self.tools.wire.ping(&token, bound).await;
         let rejected = exchange.result.is_err_and(|failure| failure.reason == Reason::TokenRejected);
@@ -127,57 +133,53 @@ impl<W: Wire, C: Clock> Cycle<'_, W, C> {
             result: exchange.result.map(|()| Achievement::Ponged),
             rejected_early,
         });
-        exchange.result.map_err(|failure| Cause { request: Request::Ping, reason: failure.reason })
+        match exchange.result {
+            // What a slow token request left was too little for any API.
+            Err(failure) if failure.reason == Reason::ResponseTimeout && bound < self.target.timeout / 10 => {
+                Err(SLOW_TOKEN)
+            }
+            result => result.map_err(|failure| Cause { request: Request::Ping, reason: failure.reason }),
+        }
     }
 
-    /// Asks for a token; once more, a second later, if the server gave the same one with nothing left of it.
+    /// Asks for a token; once more, a second later, if the server gave one with nothing left of it.
     async fn ask(&mut self, trigger: Trigger) -> Result<Novelty, Cause> {
         let (mut asked, mut novelty) = self.request_token(trigger).await?;
+        let used_up = novelty == Novelty::Dead || self.state.is_about_to_be_reissued(self.now());
         let again = self.now().plus(REISSUE_GRACE);
-        let used_up = novelty == Novelty::Unchanged && self.state.is_about_to_be_reissued(self.now());
         if used_up && again < self.deadline {
             self.tools.clock.sleep_until(again).await;
             (asked, novelty) = self.request_token(trigger).await?;
         }
-        if self.state.live_token(self.now()).is_none() {
-            self.fail(asked, USELESS_ANSWER.reason.into());
-            return Err(USELESS_ANSWER);
+        if novelty == Novelty::Dead || self.state.live_token(self.now()).is_none() {
+            self.fail(asked, DEAD_TOKEN.reason.into());
+            return Err(DEAD_TOKEN);
         }
+        self.asked = Asking::Answered;
+        self.state.recovered();
         Ok(novelty)
     }
 
     async fn request_token(&mut self, trigger: Trigger) -> Result<(Asked, Novelty), Cause> {
         let bound = self.token_bound();
         if bound.is_zero() {
-            return Err(Cause { request: Request::Token, reason: Reason::ResponseTimeout });
+            return Err(SLOW_TOKEN);
         }
         let exchange = self.tools.wire.request_token(bound).await;
         let asked = Asked { at: exchange.trace.started, secret: exchange.secret };
-        let result = match exchange.result {
-            Ok(answer) => {
-                self.asked = Asking::Answered;
-                let settings = &self.target.token;
-                let scopes = ScopeSettings { requested: &settings.scopes, expected: &settings.expected_scopes };
-                Ok(self.state.answered(asked, answer, &scopes, &settings.policy))
-            }
-            Err(failure) => {
-                self.fail(asked, failure);
-                Err(failure)
-            }
+        let arrived = self.now();
+        let novelty = exchange.result.map(|answer| self.state.answered(asked, arrived, answer, &self.target.token));
+        let result = match novelty {
+            Ok(Novelty::New) => Ok(Achievement::TokenRefreshed(trigger)),
+            Ok(Novelty::Unchanged) => Ok(Achievement::TokenUnchanged),
+            Ok(Novelty::Dead) => Err(DEAD_TOKEN.reason.into()),
+            Err(failure) => Err(failure),
         };
-        self.attempts.push(Attempt {
-            request: Request::Token,
-            trace: exchange.trace,
-            result: result.map(|novelty| match novelty {
-                Novelty::New => Achievement::TokenRefreshed(trigger),
-                Novelty::Unchanged => Achievement::TokenUnchanged,
-            }),
-            rejected_early: false,
-        });
-        match result {
-            Ok(novelty) => Ok((asked, novelty)),
-            Err(failure) => Err(Cause { request: Request::Token, reason: failure.reason }),
-        }
+        self.attempts.push(Attempt { request: Request::Token, trace: exchange.trace, result, rejected_early: false });
+        novelty.map(|novelty| (asked, novelty)).map_err(|failure| {
+            self.fail(asked, failure);
+            Cause { request: Request::Token, reason: failure.reason }
+        })
     }
 
     fn fail(&mut self, asked: Asked, failure: Failure) {
@@ -187,15 +189,18 @@ impl<W: Wire, C: Clock> Cycle<'_, W, C> {
     }
 
     /// The bound of a token request: while a live token is held, half of the time is left for the ping with it.
-    fn token_bound(&self) -> std::time::Duration {
+    fn token_bound(&self) -> Duration {
         let still_to_ping = !self.attempts.iter().any(|attempt| attempt.request == Request::Ping);
         let left = self.time_left();
         let share = if still_to_ping && self.state.live_token(self.now()).is_some() { left / 2 } else { left };
         self.target.timeout.min(share)
     }
 
-    fn time_left(&self) -> std::time::Duration {
-        self.now().until(self.deadline)
+    fn time_left(&self) -> Duration {
+        let now = self.now();
+        // No request overruns so far: the machine slept, and the start that was next has passed anyway.
+        let slept = now > self.deadline.plus(self.target.interval / 2);
+        if slept { self.target.timeout } else { now.until(self.deadline) }
     }
 
     fn now(&self) -> Moment {
@@ -210,4 +215,10 @@ impl<W: Wire, C: Clock> Cycle<'_, W, C> {
 const REJECTED: Cause = Cause { request: Request::Ping, reason: Reason::TokenRejected };
 
 /// The server answered with a token that has no time left, or spent it before the answer arrived.
-const USELESS_ANSWER: Cause = Cause { request: Request::Token, reason: Reason::BadResponse };
+const DEAD_TOKEN: Cause = Cause { request: Request::Token, reason: Reason::BadResponse };
+
+/// A token request took the time that the ping needed.
+const SLOW_TOKEN: Cause = Cause { request: Request::Token, reason: Reason::ResponseTimeout };
+
+/// A disk that hangs must not delay the ping, which may need no new token at all.
+const LONGEST_LOOK_AT_SECRET: Duration = Duration::from_secs(1);

@@ -111,6 +111,8 @@ pub struct World {
     pub ping_trouble: Script,
     /// The secret the client would read, and whether the server takes it, by time since the start.
     pub secret: Box<dyn Fn(Duration) -> (u64, bool) + Send + Sync>,
+    /// Until then the client cannot read its secret when it looks whether that has changed.
+    pub unreadable_until: Duration,
     books: Mutex<Books>,
 }
 
@@ -141,6 +143,7 @@ impl World {
             token_trouble: Box::new(|_| Trouble::None),
             ping_trouble: Box::new(|_| Trouble::None),
             secret: Box::new(|_| (1, true)),
+            unreadable_until: Duration::ZERO,
             books: Mutex::default(),
         }
     }
@@ -236,8 +239,9 @@ impl World {
 pub struct SimWire(pub Arc<World>);
 
 impl Wire for SimWire {
-    async fn secret(&self) -> Option<Fingerprint> {
-        Some(Fingerprint((self.0.secret)(self.0.clock.elapsed()).0))
+    async fn secret(&self, _: Duration) -> Option<Fingerprint> {
+        let now = self.0.clock.elapsed();
+        (now >= self.0.unreadable_until).then(|| Fingerprint((self.0.secret)(now).0))
     }
 
     async fn request_token(&self, bound: Duration) -> TokenExchange {
