@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 
 use tracing::Level;
@@ -25,11 +26,20 @@ pub(super) fn load_config(common: &Common) -> Result<Config, Stop> {
 
 /// Does `work` to its end, and waits for nothing else.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    raise_descriptor_limit();
     let runtime = Builder::new_multi_thread().enable_all().thread_name("oauth-probe").build().map_err(Stop::failed)?;
     let outcome = runtime.block_on(work);
     // Dropping it would wait for threads in which a look-up of a name or the read of a file hangs.
     runtime.shutdown_background();
     outcome
+}
+
+/// To what the system allows. The usual 1024 are there for programs that use `select`; scrapes and requests that hang
+/// would use them up between them, and every probe would fail for it.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is not permitted, things go on as they are; `process_max_fds` shows it.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Sets up the log as it was asked for.
@@ -75,5 +85,14 @@ mod tests {
         assert!(outcome.is_ok());
         // Only now: it hung until here.
         drop(release);
+    }
+
+    #[test]
+    fn descriptors_are_limited_by_the_system_alone() {
+        let limit = getrlimit(Resource::Nofile);
+        let low = Rlimit { current: limit.current.map(|current| current.min(1000)), ..limit };
+        setrlimit(Resource::Nofile, low).expect("a lower limit is permitted");
+        block_on(async { Ok(()) }).expect("nothing fails");
+        assert_eq!(getrlimit(Resource::Nofile).current, limit.maximum);
     }
 }

@@ -3,6 +3,7 @@
 mod classify;
 mod connector;
 mod exchange;
+mod files;
 mod pool;
 mod request;
 mod resolver;

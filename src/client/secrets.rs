@@ -1,20 +1,17 @@
 //! Reading secrets: anew before every token request, as files are swapped while we run. A file system can hang, and
 //! what hangs there cannot be cancelled: such reads must neither pile up nor take the threads that others need.
 
-use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::OFlags;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
-use zeroize::Zeroizing;
 
 use crate::model::secret::{Fingerprint, Secret};
 use crate::model::target::SecretSource;
+
+use super::files::read_regular;
 
 /// No secret is longer; a file that is longer is the wrong file.
 const LONGEST_SECRET: u64 = 64 * 1024;
@@ -87,23 +84,10 @@ pub(super) fn fingerprint(secret: &Secret) -> Fingerprint {
 }
 
 fn read_file(path: &Path) -> Result<Secret, Unavailable> {
-    let mut content = Zeroizing::new(Vec::new());
-    let read: io::Result<usize> =
-        open_regular(path).and_then(|file| file.take(LONGEST_SECRET + 1).read_to_end(&mut content));
-    let too_long = content.len() as u64 > LONGEST_SECRET;
-    if read.is_err() || too_long {
-        return Err(Unavailable);
-    }
+    let content = read_regular(path, LONGEST_SECRET).map_err(|_unreadable| Unavailable)?;
     let text = std::str::from_utf8(&content).map_err(|_no_text| Unavailable)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n']);
     if text.is_empty() { Err(Unavailable) } else { Ok(Secret::new(text.to_owned())) }
-}
-
-/// Opening a FIFO, and reading one or a terminal, would wait for somebody to write.
-fn open_regular(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 #[cfg(test)]
@@ -111,10 +95,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    fn mkfifo(path: &Path) {
-        rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RUSR).expect("a FIFO");
-    }
 
     fn written(content: &[u8]) -> Result<Secret, Unavailable> {
         let directory = tempfile::tempdir().expect("a directory");
@@ -137,29 +117,6 @@ mod tests {
         assert_eq!(written(&vec![b'x'; 70_000]), Err(Unavailable));
         assert_eq!(read_file(Path::new("/nonexistent/secret")), Err(Unavailable));
         assert_eq!(read_file(Path::new("/tmp")), Err(Unavailable));
-    }
-
-    #[test]
-    fn what_is_no_regular_file_is_unavailable_at_once() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let at = |name: &str| directory.path().join(name);
-        mkfifo(&at("fifo"));
-        std::os::unix::fs::symlink("/dev/zero", at("zero")).expect("a link");
-        std::os::unix::fs::symlink(at("link"), at("link")).expect("a link to itself");
-        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("a socket");
-        for name in ["fifo", "zero", "link", "socket"] {
-            assert_eq!(read_file(&at(name)), Err(Unavailable), "{name}");
-        }
-    }
-
-    #[test]
-    fn file_behind_links_is_read() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let at = |name: &str| directory.path().join(name);
-        std::fs::write(at("file"), "secret").expect("a file");
-        std::os::unix::fs::symlink(at("file"), at("..data")).expect("a link");
-        std::os::unix::fs::symlink(at("..data"), at("secret")).expect("a link");
-        assert_eq!(read_file(&at("secret")).expect("a secret").expose(), "secret");
     }
 
     /// A reader whose last read hangs until the sender is dropped.

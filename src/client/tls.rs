@@ -8,13 +8,18 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue, WebPkiServerVerifier,
 };
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, NamedGroup, RootCertStore, SignatureScheme};
+use zeroize::Zeroizing;
 
 use crate::model::target::{Identity, Transport, Verification};
 
+use super::files::read_regular;
 use super::timeline::Timeline;
+
+/// Bundles of all public authorities have less than a megabyte.
+const LONGEST_PEM: u64 = 16 * 1024 * 1024;
 
 /// The TLS settings of a target cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -112,19 +117,39 @@ fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
 
 fn read_identity(identity: &Identity) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     let chain = read_certificates(&identity.cert_file)?;
-    let key = PrivateKeyDer::from_pem_file(&identity.key_file)
-        .map_err(|problem| pem_error(&identity.key_file, "private key", problem.to_string()))?;
+    let path = &identity.key_file;
+    let key = read_pem(path, "private key").and_then(|pem| {
+        PrivateKeyDer::from_pem_slice(&pem).map_err(|problem| damaged(path, "private key", &problem))
+    })?;
     Ok((chain, key))
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|problem| pem_error(path, "certificate", problem.to_string()))?;
+    let pem = read_pem(path, "certificate")?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|problem| damaged(path, "certificate", &problem))?;
     if certificates.is_empty() {
-        return Err(pem_error(path, "certificate", "there is none in it".to_owned()));
+        return Err(damaged(path, "certificate", &pem::Error::NoItemsFound));
     }
     Ok(certificates)
+}
+
+fn read_pem(path: &Path, kind: &'static str) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    read_regular(path, LONGEST_PEM).map_err(|problem| pem_error(path, kind, problem.to_string()))
+}
+
+/// In our words: the parser's own repeat what it found, which can be the whole key.
+fn damaged(path: &Path, kind: &'static str, problem: &pem::Error) -> TlsError {
+    let says = match problem {
+        pem::Error::NoItemsFound => "there is none in it",
+        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64",
+        pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
+            "BEGIN and END do not stand on lines of their own; the line ends may be lost"
+        }
+        _ => "it is damaged",
+    };
+    pem_error(path, kind, says.to_owned())
 }
 
 fn pem_error(path: &Path, kind: &'static str, problem: String) -> TlsError {
