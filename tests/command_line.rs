@@ -191,6 +191,19 @@ async fn output_that_cannot_be_written_is_an_error_and_no_panic() {
 }
 
 #[tokio::test]
+async fn machine_without_trusted_roots_probes_in_the_clear_and_refuses_https_at_the_start() {
+    let simulator = simulator().await;
+    let mut variables = variables(&simulator);
+    variables.push(("SSL_CERT_FILE", "/nonexistent".to_owned()));
+    variables.push(("SSL_CERT_DIR", "/nonexistent".to_owned()));
+    assert_eq!(run_with(&["check"], &variables).await.code, 0);
+    variables[1].1 = "https://api.example.com".to_owned();
+    let output = run_with(&["check"], &variables).await;
+    assert_eq!(output.code, 2);
+    assert!(output.stderr.contains("install ca-certificates or set tls.ca_file"), "{}", output.stderr);
+}
+
+#[tokio::test]
 async fn unknown_flag_is_exit_code_2() {
     assert_eq!(run(&["--no-such-flag"]).await.code, 2);
 }

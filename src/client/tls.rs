@@ -13,6 +13,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, NamedGroup, RootCertStore, SignatureScheme};
 use zeroize::Zeroizing;
 
+use url::Url;
+
 use crate::model::target::{Identity, Transport, Verification};
 
 use super::files::read_regular;
@@ -75,6 +77,13 @@ pub(super) fn configuration(transport: &Transport) -> Result<ClientConfig, TlsEr
     Ok(configuration)
 }
 
+/// Whether there is anybody to trust, should `endpoint` need that: a server in the clear is probed without.
+pub(super) fn check_roots(endpoint: &Url, transport: &Transport) -> Result<(), TlsError> {
+    let by_system = transport.ca_file.is_none() && transport.verification == Verification::Full;
+    let missing = endpoint.scheme() == "https" && by_system && system_roots().is_empty();
+    if missing { Err(TlsError::NoRoots) } else { Ok(()) }
+}
+
 /// The cryptography of the whole process.
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
@@ -83,12 +92,15 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn verifier(transport: &Transport, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     if transport.verification == Verification::Skip {
-        return Ok(Arc::new(NoVerification(provider)));
+        return Ok(Arc::new(FixedVerdict { provider, verdict: Verdict::Accept }));
     }
     let roots = match &transport.ca_file {
         Some(path) => Arc::new(read_roots(path)?),
-        None => system_roots()?,
+        None => system_roots(),
     };
+    if roots.is_empty() {
+        return Ok(Arc::new(FixedVerdict { provider, verdict: Verdict::Refuse }));
+    }
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
         .build()
         .map_err(|problem| TlsError::Roots(problem.to_string()))?;
@@ -96,7 +108,7 @@ fn verifier(transport: &Transport, provider: Arc<CryptoProvider>) -> Result<Arc<
 }
 
 /// Read once: the system's roots change with the system.
-fn system_roots() -> Result<Arc<RootCertStore>, TlsError> {
+fn system_roots() -> Arc<RootCertStore> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();
@@ -104,7 +116,7 @@ fn system_roots() -> Result<Arc<RootCertStore>, TlsError> {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         Arc::new(roots)
     });
-    if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(Arc::clone(roots)) }
+    Arc::clone(roots)
 }
 
 fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
@@ -185,11 +197,22 @@ impl ClientSessionStore for NoSessions {
     }
 }
 
-/// `insecure_skip_verify`: any certificate goes, as long as the server holds its key.
+/// Judges every certificate alike, as long as the server holds its key.
 #[derive(Debug)]
-struct NoVerification(Arc<CryptoProvider>);
+struct FixedVerdict {
+    provider: Arc<CryptoProvider>,
+    verdict: Verdict,
+}
 
-impl ServerCertVerifier for NoVerification {
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    /// `insecure_skip_verify`: any certificate goes.
+    Accept,
+    /// There are no roots, so that none goes.
+    Refuse,
+}
+
+impl ServerCertVerifier for FixedVerdict {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -198,7 +221,10 @@ impl ServerCertVerifier for NoVerification {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        match self.verdict {
+            Verdict::Accept => Ok(ServerCertVerified::assertion()),
+            Verdict::Refuse => Err(rustls::CertificateError::UnknownIssuer.into()),
+        }
     }
 
     fn verify_tls12_signature(
@@ -207,7 +233,7 @@ impl ServerCertVerifier for NoVerification {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -216,10 +242,10 @@ impl ServerCertVerifier for NoVerification {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
