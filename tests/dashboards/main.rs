@@ -2,10 +2,17 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod design;
+#[path = "../exporter/mod.rs"]
+mod exporter;
 mod known;
 mod lint;
+mod live;
+#[path = "../../examples/dashboard_preview/preview.rs"]
+mod preview;
 mod promql;
 mod rules;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
