@@ -4,6 +4,9 @@
 //! Prometheus that scrapes every 15 s. It is a preview: Grafana draws the same data in its own way.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output is the page")]
 
+#[path = "../../tests/support/http.rs"]
+#[allow(dead_code, reason = "GET alone is needed")]
+mod http;
 mod preview;
 
 use std::process::ExitCode;

@@ -1,11 +1,9 @@
 //! Asks a Prometheus every question of a dashboard, as Grafana would, and puts the answers into one page.
 
-#[path = "../../tests/support/http.rs"]
-#[allow(dead_code, reason = "GET alone is needed")]
-mod http;
-
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
+
+use super::http;
 
 /// A time range as Grafana would show it, in seconds.
 #[derive(Clone, Copy, Debug)]

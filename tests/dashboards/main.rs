@@ -17,6 +17,8 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use support::http;
+
 fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards/oauth-probe.json")
 }

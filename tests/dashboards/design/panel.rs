@@ -290,6 +290,15 @@ impl Panel {
         self.fields(pattern, &[("custom.lineStyle", style), fixed(colour), ("custom.showPoints", json!("never"))])
     }
 
+    /// Lines to compare with: grey, and in no legend.
+    pub(crate) fn backdrop(self, pattern: &str, style: &str) -> Self {
+        let dash = if style == "dot" { json!([0, 8]) } else { json!([10, 10]) };
+        let hidden = json!({ "legend": true, "tooltip": false, "viz": false });
+        let style = json!({ "dash": dash, "fill": style });
+        let grey = fixed("rgba(160, 160, 170, 0.6)");
+        self.fields(pattern, &[("custom.lineStyle", style), grey, ("custom.hideFrom", hidden)])
+    }
+
     /// A click on a value shows the dashboard for that target alone.
     pub(crate) fn link_to_target(self) -> Self {
         let url = "/d/oauth-probe/oauth-probe?${datasource:queryparam}&${job:queryparam}&${__url_time_range}\

@@ -73,13 +73,13 @@ const RENEWAL_STEPS: [(f64, &str); 3] = [(3.0 * DAY, "orange"), (14.0 * DAY, "ye
 const HOW_TO_READ: &str = "\
 | whose fault | look at |
 | --- | --- |
-| **auth** | client id, secret, scopes, certificate: did someone rotate or revoke them? |
-| **authorization_server** | the token endpoint is down, slow or answers nonsense |
-| **resource_server** | tokens are issued, the API is down or answers nonsense |
-| **network** | name resolution, connection, TLS, proxy: ours or in between |
-| **exporter** | the probe itself: secret file unreadable, out of descriptors |
+| **auth** | client id, secret, scopes, certificate: revoked or rotated? |
+| **authorization_server** | the token endpoint: down, slow, or answering nonsense |
+| **resource_server** | the API: down, slow, or answering nonsense; tokens are issued |
+| **network** | name resolution, connection, TLS, proxy |
+| **exporter** | the probe itself: secret unreadable, out of descriptors |
 
-*only the request fails*: an older token still works: the early warning. `oauth-probe-exporter check TARGET` tries it by hand.";
+Only the *request* fails: an older token still works, until it expires. By hand: `oauth-probe-exporter check TARGET`.";
 
 fn status(layout: &mut Layout) {
     let availability = Panel::stat(
@@ -173,7 +173,7 @@ fn status(layout: &mut Layout) {
         "Whether each target's last cycle succeeded. Partly: exporters that probe the same target disagree. A click \
          shows that target alone.",
     )
-    .width(8)
+    .width(6)
     .options(json!({ "textMode": "value_and_name" }))
     .instant(&success(), "{{target}}")
     .unit("short")
@@ -188,7 +188,7 @@ fn status(layout: &mut Layout) {
         "Root cause of each failing cycle, and each request that fails while cycles still succeed with an older token \
          (the early warning). Longest failing first; the reasons are explained in the exporter's README.",
     )
-    .width(9)
+    .width(11)
     .rows(&failing_now())
     .columns(
         &[
@@ -203,7 +203,7 @@ fn status(layout: &mut Layout) {
     )
     .unit("s")
     .no_value("nothing fails")
-    .field("Since last success", &[("mappings", json!([value_mapping(&[(-1, "never succeeded", "red")])]))])
+    .field("Since last success", &[("mappings", json!([value_mapping(&[(-1, "never", "red")])]))])
     .field("Whose fault", &[("mappings", fault_mapping()), coloured_cells()])
     .sorted_by("Since last success", true);
 
@@ -239,14 +239,14 @@ fn status(layout: &mut Layout) {
         "The fault of each target's cycles over time. Where exporters that probe the same target disagree, the one \
          nearest to the credentials is shown.",
     )
-    .width(17)
+    .width(16)
     .query(&whose_fault(), "{{target}}")
     .unit("short")
     .values(&STATES)
     .link_to_target();
 
     let reading =
-        Panel::text(122, "How to read this", "What each fault means and where to look first.", HOW_TO_READ).width(7);
+        Panel::text(122, "How to read this", "What each fault means and where to look first.", HOW_TO_READ).width(8);
 
     layout.section(
         100,
@@ -380,16 +380,9 @@ fn token(layout: &mut Layout) {
     .query(&by_target("max", "lifetime"), "{{target}} lifetime")
     .query(&by_target("max", "refresh_margin"), "{{target}} margin")
     .unit("s")
-    .custom(json!({ "fillOpacity": 5, "showPoints": "never" }))
-    .thresholds("red", &[(0.0, "transparent")])
-    .fields(
-        " lifetime$",
-        &[("custom.lineStyle", json!({ "dash": [10, 10], "fill": "dash" })), ("custom.fillOpacity", json!(0))],
-    )
-    .fields(
-        " margin$",
-        &[("custom.lineStyle", json!({ "dash": [0, 8], "fill": "dot" })), ("custom.fillOpacity", json!(0))],
-    );
+    .custom(json!({ "showPoints": "never" }))
+    .backdrop(" lifetime$", "dash")
+    .backdrop(" margin$", "dot");
 
     let age = Panel::lines(
         302,
@@ -403,7 +396,7 @@ fn token(layout: &mut Layout) {
     .unit("s")
     .zero_based()
     .custom(json!({ "showPoints": "never" }))
-    .fields(" maximum$", &[("custom.lineStyle", json!({ "dash": [10, 10], "fill": "dash" }))]);
+    .backdrop(" maximum$", "dash");
 
     let refreshes = Panel::bars(
         311,
