@@ -10,7 +10,7 @@ use super::promql::{self, DURATIONS, Query};
 /// Panel types that Grafana has and that this dashboard needs; `graph`, `singlestat` and the like were removed.
 const PANEL_TYPES: [&str; 8] = ["gauge", "heatmap", "row", "stat", "state-timeline", "table", "text", "timeseries"];
 /// Units in Grafana's list that make sense here.
-const UNITS: [&str; 16] = [
+const UNITS: [&str; 17] = [
     "none",
     "short",
     "percent",
@@ -22,6 +22,7 @@ const UNITS: [&str; 16] = [
     "d",
     "dtdurations",
     "bytes",
+    "cpm",
     "cps",
     "ops",
     "reqps",

@@ -163,7 +163,7 @@ fn variables() -> Vec<Value> {
 }
 
 /// Where the runbooks are, until an operator serves them elsewhere.
-const RUNBOOKS: &str = "https://example.com/oauth-probe-exporter/alerts/runbooks";
+const RUNBOOKS: &str = "https://runbooks.example.com/oauth-probe";
 
 /// A variable whose values are those of a label.
 fn label_values(name: &str, label: &str, arguments: &str) -> Value {

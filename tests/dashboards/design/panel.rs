@@ -156,7 +156,7 @@ impl Panel {
     pub(crate) fn table(id: u64, title: &str, description: &str) -> Self {
         Self::new("table", id, title, description)
             .colour_by_threshold()
-            .custom(json!({ "align": "auto", "cellOptions": { "type": "auto" }, "inspect": false }))
+            .custom(json!({ "align": "auto", "cellOptions": { "type": "auto" }, "inspect": false, "minWidth": 60 }))
             .options(json!({
                 "cellHeight": "sm",
                 "showHeader": true,

@@ -186,7 +186,7 @@ fn status(layout: &mut Layout) {
         112,
         "Failing now",
         "Root cause of each failing cycle, and each request that fails while cycles still succeed with an older token \
-         (the early warning). Longest failing first; the reasons are explained in the exporter's README.",
+         (request only: the early warning). Longest failing first; the reasons are explained in the exporter's README.",
     )
     .width(11)
     .rows(&failing_now())
@@ -197,15 +197,18 @@ fn status(layout: &mut Layout) {
             ("fault", "Whose fault"),
             ("request", "Request"),
             ("reason", "Reason"),
-            ("Value", "Since last success"),
+            ("Value", "No success for"),
         ],
         &["Time", "job", "instance"],
     )
     .unit("s")
     .no_value("nothing fails")
-    .field("Since last success", &[("mappings", json!([value_mapping(&[(-1, "never", "red")])]))])
-    .field("Whose fault", &[("mappings", fault_mapping()), coloured_cells()])
-    .sorted_by("Since last success", true);
+    .field("No success for", &[("mappings", json!([value_mapping(&[(-1, "never", "red")])]))])
+    .field("Whose fault", &[("mappings", fault_mapping()), coloured_cells(), column_width(150)])
+    .field("What fails", &[column_width(100)])
+    .field("Request", &[column_width(70)])
+    .field("Reason", &[column_width(140)])
+    .sorted_by("No success for", true);
 
     let firing_table = Panel::table(
         113,
@@ -260,17 +263,20 @@ fn status(layout: &mut Layout) {
     );
 }
 
-/// The value is the time since the target's last success; -1: it never had one.
+/// The value is the time since the cycle's or the request's last success; -1: there was none.
 fn failing_now() -> String {
-    let labelled = |metric: &str, effect: &str| {
-        format!(r#"label_replace(oauth_probe_{metric}_failure_info{{{OF_TARGET}}}, "effect", "{effect}", "", "")"#)
+    let failing = |info: &str, effect: &str, by: &str, last_success: &str, always_there: &str| {
+        format!(
+            "label_replace(oauth_probe_{info}_failure_info{{{OF_TARGET}}}, \"effect\", \"{effect}\", \"\", \"\")\n\
+             * on (job, instance, target{by}) group_left ()\n(\n  \
+             time() - oauth_probe_{last_success}_timestamp_seconds{{{OF_TARGET}}}\n  \
+             or 0 * oauth_probe_{always_there}_seconds{{{OF_TARGET}}} - 1\n)"
+        )
     };
     format!(
-        "(\n  {}\n  or ignoring (effect)\n  {}\n)\n* on (job, instance, target) group_left ()\n(\n  \
-         time() - oauth_probe_last_success_timestamp_seconds{{{OF_TARGET}}}\n  \
-         or 0 * oauth_probe_interval_seconds{{{OF_TARGET}}} - 1\n)",
-        labelled("cycle", "cycles"),
-        labelled("request", "only the request"),
+        "{}\nor ignoring (effect)\n{}",
+        failing("cycle", "cycles", "", "last_success", "interval"),
+        failing("request", "request only", ", request", "request_last_success", "latency_objective"),
     )
 }
 
@@ -349,7 +355,7 @@ fn requests(layout: &mut Layout) {
         231,
         "HTTP status of the last attempt",
         "Status of each target's last answer, by request. None: there was no answer. Where exporters that probe the \
-         same target disagree, the greatest.",
+         same target disagree, the greatest. A target without a token makes no pings: its last answer stands.",
     )
     .width(24)
     .query(
@@ -401,22 +407,22 @@ fn token(layout: &mut Layout) {
     let refreshes = Panel::bars(
         311,
         "Answers of the token endpoint",
-        "New tokens by why they were asked for, answers that repeated the token held (unchanged), and failures. All \
+        "Each minute: new tokens by why they were asked for, answers that repeated the token held (unchanged), and failures. All \
          attempts are in one of them.",
     )
     .width(8)
     .query(
-        &format!("sum by (trigger) (increase(oauth_probe_token_refreshes_total{{{OF_TARGET}}}[$__rate_interval]))"),
+        &format!("60 * sum by (trigger) (rate(oauth_probe_token_refreshes_total{{{OF_TARGET}}}[$__rate_interval]))"),
         "{{trigger}}",
     )
-    .query(&format!("sum(increase(oauth_probe_token_unchanged_total{{{OF_TARGET}}}[$__rate_interval]))"), "unchanged")
+    .query(&format!("60 * sum(rate(oauth_probe_token_unchanged_total{{{OF_TARGET}}}[$__rate_interval]))"), "unchanged")
     .query(
         &format!(
-            "sum(increase(oauth_probe_request_failures_total{{{OF_TARGET}, request=\"token\"}}[$__rate_interval]))"
+            "60 * sum(rate(oauth_probe_request_failures_total{{{OF_TARGET}, request=\"token\"}}[$__rate_interval]))"
         ),
         "failed",
     )
-    .unit("short")
+    .unit("cpm")
     .zero_based()
     .field("failed", &[fixed("red")])
     .field("rejected", &[fixed("purple")]);
@@ -424,17 +430,17 @@ fn token(layout: &mut Layout) {
     let rejected = Panel::bars(
         312,
         "Tokens refused early",
-        "Tokens that the API refused with 401 although they should still have lived: revoked, or a key was rotated. \
+        "Each minute: tokens that the API refused with 401 although they should still have lived: revoked, or a key was rotated. \
          Each token counts once.",
     )
     .width(8)
     .query(
         &format!(
-            "sum by (job, target) (increase(oauth_probe_token_rejected_early_total{{{OF_TARGET}}}[$__rate_interval]))"
+            "60 * sum by (job, target) (rate(oauth_probe_token_rejected_early_total{{{OF_TARGET}}}[$__rate_interval]))"
         ),
         "{{target}}",
     )
-    .unit("short")
+    .unit("cpm")
     .zero_based();
 
     let next = Panel::lines(
@@ -503,6 +509,10 @@ fn token(layout: &mut Layout) {
         false,
         vec![(10, vec![expiry, age]), (8, vec![refreshes, rejected, next]), (9, vec![now])],
     );
+}
+
+fn column_width(pixels: u64) -> (&'static str, serde_json::Value) {
+    ("custom.width", json!(pixels))
 }
 
 fn coloured_text() -> (&'static str, serde_json::Value) {
