@@ -424,6 +424,7 @@ fn token(layout: &mut Layout) {
     )
     .unit("cpm")
     .zero_based()
+    .field("unchanged", &[fixed("text")])
     .field("failed", &[fixed("red")])
     .field("rejected", &[fixed("purple")]);
 
