@@ -89,6 +89,19 @@ install_from_debian() {
 
 download_from_debian() { (cd "$2" && apt-get download -q -o APT::Sandbox::User=root "$1"); }
 
+# Unpacks a package into a folder of .test-deps, without root and without what its scripts would do.
+unpack_from_debian() {
+  local package=$1 folder=$DEPS/$2
+  note "fetching $package from Debian"
+  rm -rf "$folder"
+  mkdir "$folder"
+  download_from_debian "$package" "$folder" >"$LOG" 2>&1 || {
+    update_apt_lists "$package"
+    quietly download_from_debian "$package" "$folder"
+  }
+  quietly dpkg-deb -x "$folder"/*.deb "$folder"
+}
+
 # ── the parts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 set_up_rust() {
@@ -106,16 +119,22 @@ set_up_prometheus() {
     ln -sfn "$(command -v promtool)" "$BIN/promtool"
     return
   fi
-  note "fetching prometheus from Debian"
-  rm -rf "$DEPS/prometheus"
-  mkdir "$DEPS/prometheus"
-  download_from_debian prometheus "$DEPS/prometheus" >"$LOG" 2>&1 || {
-    update_apt_lists prometheus
-    quietly download_from_debian prometheus "$DEPS/prometheus"
-  }
-  quietly dpkg-deb -x "$DEPS"/prometheus/*.deb "$DEPS/prometheus"
+  unpack_from_debian prometheus prometheus
   ln -sfn "$DEPS/prometheus/usr/bin/prometheus" "$BIN/prometheus"
   ln -sfn "$DEPS/prometheus/usr/bin/promtool" "$BIN/promtool"
+}
+
+# Likewise unpacked: the package would start an Alertmanager.
+set_up_alertmanager() {
+  [[ -x $BIN/alertmanager && -x $BIN/amtool ]] && return
+  if has prometheus-alertmanager && has amtool; then
+    ln -sfn "$(command -v prometheus-alertmanager)" "$BIN/alertmanager"
+    ln -sfn "$(command -v amtool)" "$BIN/amtool"
+    return
+  fi
+  unpack_from_debian prometheus-alertmanager alertmanager
+  ln -sfn "$DEPS/alertmanager/usr/bin/prometheus-alertmanager" "$BIN/alertmanager"
+  ln -sfn "$DEPS/alertmanager/usr/bin/amtool" "$BIN/amtool"
 }
 
 install_from_pypi() {
@@ -172,6 +191,7 @@ set_up() {
     flock 9
     set_up_rust
     set_up_prometheus
+    set_up_alertmanager
     set_up_python
     set_up_node
     set_up_oidc_provider
