@@ -135,7 +135,7 @@ fn status(layout: &mut Layout) {
     .width(4)
     .instant(&format!("min(\n{}\n)", renewals()), "least time to renewal")
     .unit("s")
-    .no_value("nothing expires")
+    .no_value("no expiry is known")
     .thresholds("red", &RENEWAL_STEPS);
 
     let firing = Panel::stat(
@@ -202,7 +202,7 @@ fn status(layout: &mut Layout) {
         &["Time", "job", "instance"],
     )
     .unit("s")
-    .no_value("nothing fails")
+    .no_value("no failure is reported")
     .field("No success for", &[("mappings", json!([value_mapping(&[(-1, "never", "red")])]))])
     .field("Whose fault", &[("mappings", fault_mapping()), coloured_cells(), column_width(150)])
     .field("What fails", &[column_width(100)])
@@ -225,7 +225,7 @@ fn status(layout: &mut Layout) {
         &["Time", "job", "instance"],
     )
     .unit("s")
-    .no_value("no alert fires")
+    .no_value("no alert is reported")
     .field(
         "Alert",
         &[("links", json!([{ "targetBlank": true, "title": "Runbook", "url": "${runbooks}/${__value.raw}.md" }]))],
@@ -547,7 +547,7 @@ fn phases_and_certificates(layout: &mut Layout) {
     .rows(&renewals())
     .columns(&[("target", "Target"), ("what", "What"), ("Value", "Time left")], &["Time", "job", "request"])
     .unit("s")
-    .no_value("nothing expires")
+    .no_value("no expiry is known")
     .field("Time left", &[("thresholds", thresholds("red", &RENEWAL_STEPS)), coloured_cells()])
     .sorted_by("Time left", false);
 
