@@ -153,4 +153,24 @@ mod tests {
     fn many_failures_do_not_overflow() {
         assert_eq!(nth(100, &circumstances(1.0)), 150);
     }
+
+    #[test]
+    fn an_attempt_a_whole_interval_before_expiry_was_the_last_with_that_token() {
+        let with_expiry = |second| Circumstances { live_until: Some(seconds(second)), ..circumstances(1.0) };
+        assert_eq!(nth(10, &with_expiry(1030)), 150);
+        assert_eq!(nth(10, &with_expiry(1031)), 1);
+    }
+
+    #[test]
+    fn random_number_out_of_range_counts_as_the_nearest_in_it() {
+        assert_eq!(nth(1, &circumstances(-0.5)), 30);
+        assert_eq!(nth(1, &circumstances(1.5)), 60);
+    }
+
+    #[test]
+    fn a_moment_that_has_come_is_held_back_no_longer() {
+        let back_off = BackOff::after(None, CAUSE, &circumstances(0.0));
+        assert!(back_off.holds(seconds(1029)));
+        assert!(!back_off.holds(seconds(1030)));
+    }
 }

@@ -112,3 +112,150 @@ impl Expiry {
         Self { at: Stamp { moment, wall: asked.wall_at(moment) }, basis }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    const POLICY: TokenPolicy = TokenPolicy {
+        interval: Duration::from_secs(30),
+        max_age: None,
+        refresh_margin: None,
+        default_lifetime: Duration::from_secs(600),
+    };
+
+    fn at(seconds: u64) -> Stamp {
+        let since_boot = Duration::from_secs(seconds);
+        Stamp { moment: Moment::since_boot(since_boot), wall: SystemTime::UNIX_EPOCH + since_boot * 2 }
+    }
+
+    fn issued_at_1000(expires_in: Option<u64>) -> HeldToken {
+        let access_token = AccessToken::parse("abc".to_owned()).expect("a token");
+        let expires_in = expires_in.map(Duration::from_secs);
+        HeldToken::issued(at(1000), TokenAnswer { access_token, expires_in, scopes: None }, &POLICY)
+    }
+
+    /// Expiry on the boot clock, whether it is stated or assumed, lifetime and margin in seconds, `reissued`.
+    type Known = (u64, Basis, f64, f64, bool);
+
+    fn known(held: &HeldToken) -> Known {
+        let expiry = Moment::default().until(held.expiry.at.moment).as_secs();
+        (expiry, held.expiry.basis, held.lifetime.as_secs_f64(), held.margin.as_secs_f64(), held.reissued)
+    }
+
+    fn after_reissues(held: HeldToken, table: &[(u64, Option<u64>, Known)]) {
+        for &(asked, expires_in, expected) in table {
+            let held = held.clone().reissued(at(asked), expires_in.map(Duration::from_secs), &POLICY);
+            assert_eq!(known(&held), expected, "asked at {asked}, expires_in {expires_in:?}");
+            assert_eq!(held.issued, at(1000), "age counts from the first issue");
+        }
+    }
+
+    #[test]
+    fn stated_expiry_of_a_live_token_may_only_come_nearer() {
+        use Basis::Stated;
+        let held = issued_at_1000(Some(100));
+        assert_eq!(known(&held), (1100, Stated, 100.0, 50.0, false));
+        after_reissues(
+            held,
+            &[
+                (1020, None, (1100, Stated, 100.0, 50.0, false)),
+                (1020, Some(3600), (1100, Stated, 100.0, 50.0, false)),
+                (1020, Some(80), (1100, Stated, 100.0, 50.0, false)),
+                (1020, Some(79), (1099, Stated, 100.0, 50.0, false)),
+                (1020, Some(51), (1071, Stated, 100.0, 50.0, false)),
+                (1020, Some(50), (1070, Stated, 100.0, 50.0, true)),
+                (1060, None, (1100, Stated, 100.0, 50.0, true)),
+                (1060, Some(3600), (1100, Stated, 100.0, 50.0, true)),
+                (1060, Some(39), (1099, Stated, 100.0, 50.0, true)),
+                (1060, Some(2), (1062, Stated, 100.0, 50.0, true)),
+                (1060, Some(1), (1061, Stated, 100.0, 50.0, true)),
+                (1060, Some(0), (1060, Stated, 100.0, 50.0, true)),
+                (1099, Some(2), (1100, Stated, 100.0, 50.0, true)),
+            ],
+        );
+    }
+
+    #[test]
+    fn token_past_its_stated_expiry_is_believed_to_live_again_only_for_more_than_a_second() {
+        use Basis::{Assumed, Stated};
+        after_reissues(
+            issued_at_1000(Some(100)),
+            &[
+                (1100, Some(0), (1100, Stated, 100.0, 50.0, true)),
+                (1100, Some(1), (1100, Stated, 100.0, 50.0, true)),
+                (1100, Some(2), (1102, Stated, 2.0, 1.0, false)),
+                (1100, Some(3600), (4700, Stated, 3600.0, 360.0, false)),
+                (1100, None, (1700, Assumed, 600.0, 60.0, false)),
+                (1500, Some(1), (1100, Stated, 100.0, 50.0, true)),
+                (1500, Some(20), (1520, Stated, 20.0, 10.0, false)),
+                (1500, None, (2100, Assumed, 600.0, 60.0, false)),
+            ],
+        );
+    }
+
+    #[test]
+    fn assumed_expiry_gives_way_to_whatever_is_known_later() {
+        use Basis::{Assumed, Stated};
+        let held = issued_at_1000(None);
+        assert_eq!(known(&held), (1600, Assumed, 600.0, 60.0, false));
+        for asked in [1100, 1600, 2000] {
+            after_reissues(
+                held.clone(),
+                &[
+                    (asked, None, (asked + 600, Assumed, 600.0, 60.0, false)),
+                    (asked, Some(3600), (asked + 3600, Stated, 3600.0, 360.0, false)),
+                    (asked, Some(100), (asked + 100, Stated, 100.0, 50.0, false)),
+                    (asked, Some(2), (asked + 2, Stated, 2.0, 1.0, false)),
+                    (asked, Some(1), (asked + 1, Stated, 1.0, 0.5, false)),
+                    (asked, Some(0), (asked, Stated, 0.0, 0.0, true)),
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn token_that_lives_again_has_a_margin_to_ask_in_again() {
+        let held = issued_at_1000(Some(100)).reissued(at(1060), Some(Duration::from_secs(40)), &POLICY);
+        assert!(held.reissued);
+        assert!(!held.reissued(at(1101), Some(Duration::from_secs(100)), &POLICY).reissued);
+    }
+
+    #[test]
+    fn expiry_is_shown_by_the_wall_clock_of_the_request() {
+        let wall = |held: &HeldToken| held.expiry.at.wall;
+        let held = issued_at_1000(Some(100));
+        assert_eq!(wall(&held), at(1000).wall + Duration::from_secs(100));
+        let held = held.reissued(at(1020), Some(Duration::from_secs(70)), &POLICY);
+        assert_eq!(wall(&held), at(1020).wall + Duration::from_secs(70));
+    }
+
+    #[test]
+    fn token_is_used_up_with_a_second_or_a_tenth_of_its_lifetime_left() {
+        let used_up = |lifetime, left_millis| {
+            let held = issued_at_1000(Some(lifetime));
+            held.is_used_up(held.expiry.at.moment.minus(Duration::from_millis(left_millis)))
+        };
+        for (lifetime, left_millis, expected) in [
+            (5, 600, false),
+            (5, 500, true),
+            (5, 400, true),
+            (60, 1001, false),
+            (60, 1000, true),
+            (60, 900, true),
+            (60, 0, true),
+            (0, 0, true),
+        ] {
+            assert_eq!(used_up(lifetime, left_millis), expected, "{left_millis} ms left of {lifetime} s");
+        }
+    }
+
+    #[test]
+    fn token_is_no_longer_live_at_its_expiry() {
+        let held = issued_at_1000(Some(60));
+        assert!(held.is_live(at(1059).moment));
+        assert!(!held.is_live(at(1060).moment));
+    }
+}

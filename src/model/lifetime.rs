@@ -14,14 +14,16 @@ pub const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600)
 #[error("expires_in is not a count of seconds")]
 pub struct InvalidExpiresIn;
 
-/// Reads `expires_in`: an integer, an integral float or a string of digits. Absent or `null`: not stated.
+/// Reads `expires_in`, given as it was written in JSON: an integer, an integral float or a string of digits. Absent or
+/// `null`: not stated.
 ///
 /// # Errors
 /// When it is anything else: negative, fractional, other text.
-pub fn parse_expires_in(value: Option<&Value>) -> Result<Option<Duration>, InvalidExpiresIn> {
-    match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Number(number)) => {
+pub fn parse_expires_in(json: Option<&str>) -> Result<Option<Duration>, InvalidExpiresIn> {
+    let Some(json) = json else { return Ok(None) };
+    match serde_json::from_str(json) {
+        Ok(Value::Null) => Ok(None),
+        Ok(Value::Number(number)) => {
             if let Some(seconds) = number.as_u64() {
                 return Ok(Some(clamp(seconds)));
             }
@@ -34,7 +36,7 @@ pub fn parse_expires_in(value: Option<&Value>) -> Result<Option<Duration>, Inval
                     .map_or(LONGEST_LIFETIME, |lifetime| lifetime.min(LONGEST_LIFETIME)),
             ))
         }
-        Some(Value::String(text)) => {
+        Ok(Value::String(text)) => {
             let digits = text.trim();
             if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(InvalidExpiresIn);
@@ -42,7 +44,9 @@ pub fn parse_expires_in(value: Option<&Value>) -> Result<Option<Duration>, Inval
             // Only an overflow can fail here, and that is a huge value to clamp.
             Ok(Some(digits.parse().map_or(LONGEST_LIFETIME, clamp)))
         }
-        Some(_) => Err(InvalidExpiresIn),
+        // A number, but one too large for any type: only that is refused of what begins with a digit.
+        Err(_) if json.starts_with(|first: char| first.is_ascii_digit()) => Ok(Some(LONGEST_LIFETIME)),
+        Ok(_) | Err(_) => Err(InvalidExpiresIn),
     }
 }
 
@@ -67,7 +71,7 @@ mod tests {
     use super::*;
 
     fn seconds(value: &Value) -> Result<Option<u64>, InvalidExpiresIn> {
-        parse_expires_in(Some(value)).map(|lifetime| lifetime.map(|lifetime| lifetime.as_secs()))
+        parse_expires_in(Some(&value.to_string())).map(|lifetime| lifetime.map(|lifetime| lifetime.as_secs()))
     }
 
     #[test]
@@ -91,7 +95,7 @@ mod tests {
     #[test]
     fn enormous_expires_in_is_clamped() {
         for value in [json!(u64::MAX), json!(1e300), json!("99999999999999999999999999")] {
-            assert_eq!(parse_expires_in(Some(&value)), Ok(Some(LONGEST_LIFETIME)), "{value}");
+            assert_eq!(parse_expires_in(Some(&value.to_string())), Ok(Some(LONGEST_LIFETIME)), "{value}");
         }
     }
 

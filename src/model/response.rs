@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::fault::Reason;
 use super::lifetime::parse_expires_in;
@@ -24,10 +25,12 @@ pub struct TokenAnswer {
 
 /// The fields of RFC 6749 §5.1 and §5.2. Untyped, so that one odd field does not hide what the others say.
 #[derive(Deserialize)]
-struct TokenBody {
+struct TokenBody<'a> {
     access_token: Option<Value>,
     token_type: Option<Value>,
-    expires_in: Option<Value>,
+    /// As it was written: not every number that JSON can write fits a [`Value`].
+    #[serde(borrow)]
+    expires_in: Option<&'a RawValue>,
     scope: Option<Value>,
     error: Option<Value>,
 }
@@ -37,7 +40,7 @@ struct TokenBody {
 /// # Errors
 /// The reason why this answer gives no token to use.
 pub fn judge_token(status: u16, body: &[u8]) -> Result<TokenAnswer, Reason> {
-    let parsed: Option<TokenBody> = serde_json::from_slice(body).ok();
+    let parsed: Option<TokenBody<'_>> = serde_json::from_slice(body).ok();
     let known_error = parsed.as_ref().and_then(known_error);
     match status {
         200 => match parsed {
@@ -90,7 +93,7 @@ pub fn clock_skew(date: &str, made: SystemTime) -> Option<f64> {
     Some(unix_seconds(date) + 0.5 - unix_seconds(made))
 }
 
-fn read_token(fields: TokenBody) -> Result<TokenAnswer, Reason> {
+fn read_token(fields: TokenBody<'_>) -> Result<TokenAnswer, Reason> {
     let Some(Value::String(access_token)) = fields.access_token else { return Err(Reason::BadResponse) };
     let access_token = AccessToken::parse(access_token).ok_or(Reason::BadResponse)?;
     match fields.token_type {
@@ -99,7 +102,7 @@ fn read_token(fields: TokenBody) -> Result<TokenAnswer, Reason> {
         Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
         Some(_) => return Err(Reason::BadResponse),
     }
-    let expires_in = parse_expires_in(fields.expires_in.as_ref()).map_err(|_invalid| Reason::BadResponse)?;
+    let expires_in = parse_expires_in(fields.expires_in.map(RawValue::get)).map_err(|_invalid| Reason::BadResponse)?;
     Ok(TokenAnswer { access_token, expires_in, scopes: fields.scope.as_ref().and_then(read_scopes) })
 }
 
@@ -112,7 +115,7 @@ fn read_scopes(scope: &Value) -> Option<Vec<String>> {
     }
 }
 
-fn known_error(fields: &TokenBody) -> Option<Reason> {
+fn known_error(fields: &TokenBody<'_>) -> Option<Reason> {
     match fields.error.as_ref()?.as_str()? {
         "invalid_client" => Some(Reason::InvalidClient),
         "unauthorized_client" => Some(Reason::UnauthorizedClient),
@@ -147,6 +150,7 @@ fn equal(found: &Value, wanted: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
+    use super::super::lifetime::LONGEST_LIFETIME;
     use super::*;
 
     fn pong() -> Expectation {
@@ -243,7 +247,66 @@ mod tests {
         assert_eq!(parse_retry_after("Sun, 06 Nov 1994 08:50:07 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(parse_retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(parse_retry_after("99999999999999999999999", now), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(parse_retry_after(" 120 ", now), Some(Duration::from_secs(120)));
+        assert_eq!(parse_retry_after(" Sun, 06 Nov 1994 08:50:07 GMT ", now), Some(Duration::from_secs(30)));
+        assert_eq!(parse_retry_after(" ", now), None);
         assert_eq!(parse_retry_after("soon", now), None);
         assert_eq!(parse_retry_after("", now), None);
+    }
+
+    #[test]
+    fn token_type_may_be_left_out() {
+        for body in [r#"{"access_token":"x"}"#, r#"{"access_token":"x","token_type":null}"#] {
+            assert!(judge_token(200, body.as_bytes()).is_ok(), "{body}");
+        }
+        assert_eq!(judge_token(200, br#"{"access_token":"x","token_type":1}"#), Err(Reason::BadResponse));
+    }
+
+    #[test]
+    fn scope_is_text_or_a_list_of_text() {
+        let scopes = |scope: &str| {
+            let body = format!(r#"{{"access_token":"x","scope":{scope}}}"#);
+            judge_token(200, body.as_bytes()).expect("a good answer").scopes.map(|scopes| scopes.join(","))
+        };
+        for (scope, read) in [
+            (r#"" one  two ""#, Some("one,two")),
+            (r#"["one","two"]"#, Some("one,two")),
+            (r#"["one",2]"#, Some("one")),
+            ("[]", Some("")),
+            ("null", None),
+            ("7", None),
+        ] {
+            assert_eq!(scopes(scope).as_deref(), read, "{scope}");
+        }
+    }
+
+    #[test]
+    fn a_known_code_is_known_at_either_status() {
+        for (code, reason) in [
+            ("invalid_request", Reason::BadRequest),
+            ("invalid_grant", Reason::BadRequest),
+            ("invalid_client", Reason::InvalidClient),
+            ("unauthorized_client", Reason::UnauthorizedClient),
+            ("invalid_scope", Reason::InvalidScope),
+            ("unsupported_grant_type", Reason::UnsupportedGrantType),
+        ] {
+            for status in [200, 400, 401] {
+                let body = format!(r#"{{"error":"{code}"}}"#);
+                assert_eq!(judge_token(status, body.as_bytes()), Err(reason), "{status} {code}");
+            }
+        }
+    }
+
+    #[test]
+    fn lifetime_that_no_number_type_holds_is_clamped() {
+        for number in ["1e400", "1.5e400", &"9".repeat(400)] {
+            let body = format!(r#"{{"access_token":"x","expires_in":{number}}}"#);
+            let answer = judge_token(200, body.as_bytes()).expect("a good answer");
+            assert_eq!(answer.expires_in, Some(LONGEST_LIFETIME), "{number}");
+        }
+        for odd in ["-1e400", "[1e400]", r#""1e400""#, r#""\ud800""#] {
+            let body = format!(r#"{{"access_token":"x","expires_in":{odd}}}"#);
+            assert_eq!(judge_token(200, body.as_bytes()), Err(Reason::BadResponse), "{odd}");
+        }
     }
 }

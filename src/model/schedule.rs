@@ -131,4 +131,38 @@ mod tests {
         }
         assert!(tenths.iter().all(|&count| (850..1150).contains(&count)), "{tenths:?}");
     }
+
+    #[test]
+    fn interval_of_zero_neither_panics_nor_stands_still() {
+        let schedule = Schedule::spread(Moment::default(), Duration::ZERO, "tested");
+        let start = schedule.first();
+        assert!(schedule.deadline(start) > start);
+        assert!(schedule.after(start, start).start > start);
+        assert!(schedule.resume(start, start.plus(Duration::from_secs(1))).start > start);
+    }
+
+    #[test]
+    fn rest_before_the_next_start_is_a_hundredth_but_at_most_fifty_milliseconds() {
+        for (interval_millis, rest_micros) in
+            [(1, 10), (10, 100), (1000, 10_000), (5000, 50_000), (6000, 50_000), (3_600_000, 50_000)]
+        {
+            let interval = Duration::from_millis(interval_millis);
+            let schedule = Schedule { interval, ..schedule() };
+            let start = schedule.first();
+            let rest = schedule.deadline(start).until(start.plus(interval));
+            assert_eq!(rest, Duration::from_micros(rest_micros), "{interval:?}");
+        }
+    }
+
+    #[test]
+    fn start_noticed_late_is_kept_up_to_half_an_interval() {
+        let due = schedule().first();
+        for (late_millis, skipped) in
+            [(0, 0), (14_999, 0), (15_000, 0), (15_001, 1), (30_000, 1), (45_000, 1), (45_001, 2), (75_001, 3)]
+        {
+            let next = schedule().resume(due, due.plus(Duration::from_millis(late_millis)));
+            let start = due.plus(INTERVAL * u32::try_from(skipped).expect("few"));
+            assert_eq!(next, Next { start, skipped }, "{late_millis} ms late");
+        }
+    }
 }

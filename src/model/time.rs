@@ -88,4 +88,21 @@ mod tests {
         assert_eq!(now.seconds_until(now.minus(Duration::from_secs(4))), -4.0);
         assert_eq!(now.seconds_until(now.plus(Duration::from_secs(4))), 4.0);
     }
+
+    #[test]
+    fn wall_time_of_another_moment_is_as_far_away_as_the_moment() {
+        let wall = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let stamp = Stamp { moment: Moment::since_boot(Duration::from_secs(100)), wall };
+        let wall_at = |seconds| stamp.wall_at(Moment::since_boot(Duration::from_secs(seconds)));
+        assert_eq!(wall_at(100), wall);
+        assert_eq!(wall_at(130), wall + Duration::from_secs(30));
+        assert_eq!(wall_at(30), wall - Duration::from_secs(70));
+        assert_eq!(stamp.wall_at(Moment::since_boot(Duration::MAX)), wall, "a time that cannot be told");
+    }
+
+    #[test]
+    fn seconds_before_the_epoch_are_negative() {
+        assert_eq!(unix_seconds(UNIX_EPOCH + Duration::from_millis(1500)), 1.5);
+        assert_eq!(unix_seconds(UNIX_EPOCH - Duration::from_millis(1500)), -1.5);
+    }
 }
