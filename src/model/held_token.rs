@@ -145,7 +145,7 @@ mod tests {
         (expiry, held.expiry.basis, held.lifetime.as_secs_f64(), held.margin.as_secs_f64(), held.reissued)
     }
 
-    fn after_reissues(held: HeldToken, table: &[(u64, Option<u64>, Known)]) {
+    fn after_reissues(held: &HeldToken, table: &[(u64, Option<u64>, Known)]) {
         for &(asked, expires_in, expected) in table {
             let held = held.clone().reissued(at(asked), expires_in.map(Duration::from_secs), &POLICY);
             assert_eq!(known(&held), expected, "asked at {asked}, expires_in {expires_in:?}");
@@ -159,7 +159,7 @@ mod tests {
         let held = issued_at_1000(Some(100));
         assert_eq!(known(&held), (1100, Stated, 100.0, 50.0, false));
         after_reissues(
-            held,
+            &held,
             &[
                 (1020, None, (1100, Stated, 100.0, 50.0, false)),
                 (1020, Some(3600), (1100, Stated, 100.0, 50.0, false)),
@@ -182,7 +182,7 @@ mod tests {
     fn token_past_its_stated_expiry_is_believed_to_live_again_only_for_more_than_a_second() {
         use Basis::{Assumed, Stated};
         after_reissues(
-            issued_at_1000(Some(100)),
+            &issued_at_1000(Some(100)),
             &[
                 (1100, Some(0), (1100, Stated, 100.0, 50.0, true)),
                 (1100, Some(1), (1100, Stated, 100.0, 50.0, true)),
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(known(&held), (1600, Assumed, 600.0, 60.0, false));
         for asked in [1100, 1600, 2000] {
             after_reissues(
-                held.clone(),
+                &held,
                 &[
                     (asked, None, (asked + 600, Assumed, 600.0, 60.0, false)),
                     (asked, Some(3600), (asked + 3600, Stated, 3600.0, 360.0, false)),
