@@ -148,7 +148,6 @@ async fn token_answer_out_of_its_mind_is_a_bad_response() {
         deep(r#"{"access_token":"abc","x":"#, 1_000_000),
         r#"{"a":"#.repeat(150_000),
         r#"{"access_token":"abc","access_token":"def","token_type":"bearer"}"#.to_owned(),
-        r#"{"access_token":"abc","expires_in":1e999}"#.to_owned(),
         r#"{"access_token":"abc","expires_in":-1e300}"#.to_owned(),
         format!(r#"{{"access_token":"{}","token_type":"bearer"}}"#, "x".repeat(1_000_000)),
         format!(r#"{{"access_token":[{}[]]}}"#, "[],".repeat(300_000)),
@@ -168,11 +167,12 @@ async fn token_answer_with_odd_company_is_good() {
     let ignored = format!(r#"{{"x":{}{},"access_token":"abc"}}"#, "[".repeat(100_000), "]".repeat(100_000));
     for body in [
         ignored,
+        r#"{"access_token":"abc","expires_in":1e999}"#.to_owned(),
         format!(r#"{{"access_token":"abc","expires_in":1{}}}"#, "0".repeat(300)),
         format!(r#"{{"access_token":"abc","expires_in":"{}"}}"#, "9".repeat(500_000)),
         format!(r#"{{"access_token":"abc","scope":"{}"}}"#, "a ".repeat(400_000)),
     ] {
-        assert_eq!(token_by(&body).await, Ok(()), "{}", &body[..80]);
+        assert_eq!(token_by(&body).await, Ok(()), "{}", &body[..body.len().min(80)]);
     }
 }
 
