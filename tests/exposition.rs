@@ -3,6 +3,7 @@
 
 mod judge;
 mod reports;
+mod support;
 mod targets;
 
 use std::collections::BTreeSet;
@@ -82,13 +83,13 @@ fn canonical(text: &str) -> BTreeSet<String> {
 #[test]
 fn promtool_finds_nothing_to_object_to() {
     let text = text(&awkward_metrics(), at(150.0));
-    let mut promtool = Command::new("promtool")
+    let mut promtool = Command::new(support::test_dep("bin/promtool"))
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("promtool must be installed (Debian: prometheus)");
+        .unwrap();
     promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].map(|stream| String::from_utf8(stream).unwrap()).concat();

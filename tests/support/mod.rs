@@ -12,5 +12,6 @@ mod process;
 mod prometheus;
 mod real_server;
 
+pub(crate) use process::test_dep;
 pub(crate) use prometheus::Prometheus;
 pub(crate) use real_server::{RealServer, Stats};
