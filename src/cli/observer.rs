@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::fault::{Cause, Reason, Request};
-use crate::model::report::CycleReport;
+use crate::model::report::{CycleReport, Phase};
 use crate::model::target::Target;
 use crate::model::time::Moment;
 use crate::probe::Observer;
@@ -75,6 +75,7 @@ impl TargetObserver {
                     request = cause.request.as_str(),
                     reason = cause.reason.as_str(),
                     fault = cause.fault().as_str(),
+                    phase = attempt.and_then(|attempt| attempt.trace.broke_off_in).map(Phase::as_str),
                     url = url(&self.target, cause.request),
                     secret_file = secret.map(|path| path.display().to_string()),
                     status = attempt.and_then(|attempt| attempt.trace.status),
@@ -123,6 +124,7 @@ impl Observer for TargetObserver {
                 target = self.name(),
                 request = attempt.request.as_str(),
                 reason = attempt.result.err().map(|failure| failure.reason.as_str()),
+                phase = attempt.trace.broke_off_in.map(Phase::as_str),
                 status = attempt.trace.status,
                 duration_seconds = attempt.trace.duration.as_secs_f64(),
                 "request"

@@ -35,9 +35,10 @@ impl HttpWire {
         let (token, ping) = (&target.token, &target.ping);
         tls::check_roots(&token.endpoint, &token.transport)?;
         tls::check_roots(&ping.endpoint, &ping.transport)?;
+        let fresh = ConnectionMode::Fresh;
         Ok(Self {
-            token_channel: pool.channel(&token.endpoint, &token.transport, ConnectionMode::Fresh)?,
-            ping_channel: pool.channel(&ping.endpoint, &ping.transport, ping.connection)?,
+            token_channel: pool.channel(&token.endpoint, &token.transport, fresh, target.timeout)?,
+            ping_channel: pool.channel(&ping.endpoint, &ping.transport, ping.connection, target.timeout)?,
             ping_template: request::ping_template(ping)?,
             secret: secret_source(&token.authentication)
                 .map(|source| SecretReader::new(source.clone(), pool.file_reads())),
@@ -91,7 +92,6 @@ fn judge<T>(
     let Answer { status, body, retry_after } = answer?;
     // A body without end is judged as one that says nothing, so that the status still counts first.
     let judged = by_status_and_body(status, body.as_deref().map_or(&[], Vec::as_slice));
-    let judged = if body.is_none() && judged.is_ok() { Err(Reason::BadResponse) } else { judged };
     judged.map_err(|reason| Failure { reason, retry_after })
 }
 
@@ -111,6 +111,7 @@ fn unsent() -> Trace {
         status: None,
         connections_opened: 0,
         phases: Phases::default(),
+        broke_off_in: None,
         peer: None,
         clock_skew: None,
     }
