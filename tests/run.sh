@@ -137,6 +137,18 @@ set_up_alertmanager() {
   ln -sfn "$DEPS/alertmanager/usr/bin/amtool" "$BIN/amtool"
 }
 
+# A forward proxy that nobody here wrote. Its test runs it in a network namespace, which takes `ip` and `unshare`.
+set_up_proxy() {
+  has ip && has unshare || install_from_debian iproute2 util-linux
+  [[ -x $BIN/tinyproxy ]] && return
+  if has tinyproxy; then
+    ln -sfn "$(command -v tinyproxy)" "$BIN/tinyproxy"
+    return
+  fi
+  unpack_from_debian tinyproxy-bin tinyproxy
+  ln -sfn "$DEPS/tinyproxy/usr/bin/tinyproxy" "$BIN/tinyproxy"
+}
+
 install_from_pypi() {
   quietly "$VENV/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
     --require-hashes --only-binary=:all: -r "$1"
@@ -192,6 +204,7 @@ set_up() {
     set_up_rust
     set_up_prometheus
     set_up_alertmanager
+    set_up_proxy
     set_up_python
     set_up_node
     set_up_oidc_provider

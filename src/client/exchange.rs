@@ -50,6 +50,8 @@ pub(super) async fn exchange(
     let outcome = tokio::time::timeout(bound, Arc::clone(&timeline).record(sending)).await;
     let result = match outcome {
         Ok(Ok(answer)) => Ok(answer),
+        // Only a proxy answers so (RFC 9110 §15.5.8), and some reset the connection before the end of their page.
+        _ if head.status == Some(407) => Err(Reason::Proxy),
         Ok(Err(error)) => Err(classify(&error, timeline.stage(), channel.path)),
         Err(_elapsed) => Err(timed_out(timeline.stage(), channel.path)),
     };
