@@ -1,6 +1,10 @@
 //! The shipped alerting, judged by the tools that will run it: `promtool` and `amtool`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod routing;
+#[path = "../support/mod.rs"]
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
