@@ -75,14 +75,19 @@ impl WebhookReceiver {
     ///
     /// When none has after `patience`: with those that have.
     pub(crate) async fn wait_for(&self, wanted: impl Fn(&Notification) -> bool, patience: Duration) -> Notification {
+        self.until(patience, |all| all.iter().any(&wanted)).await;
+        self.notifications().into_iter().find(wanted).expect("it was just there")
+    }
+
+    /// Waits until what has arrived is as wanted.
+    ///
+    /// # Panics
+    ///
+    /// When it is not after `patience`: with what has arrived.
+    pub(crate) async fn until(&self, patience: Duration, wanted: impl Fn(&[Notification]) -> bool) {
         let mut notifications = self.notifications.clone();
-        let arrived = timeout(patience, notifications.wait_for(|all| all.iter().any(&wanted))).await;
-        match arrived {
-            Ok(all) => {
-                let all = all.expect("the server runs");
-                all.iter().find(|notification| wanted(notification)).expect("it was just there").clone()
-            }
-            Err(_) => panic!("not arrived within {patience:?}; arrived: {:#?}", self.notifications()),
+        if timeout(patience, notifications.wait_for(|all| wanted(all))).await.is_err() {
+            panic!("not within {patience:?}; arrived: {:#?}", self.notifications());
         }
     }
 }
