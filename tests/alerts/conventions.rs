@@ -107,6 +107,66 @@ fn minutes(wait: &str) -> u32 {
     wait.strip_suffix('m').unwrap_or_else(|| panic!("{wait}")).parse().unwrap()
 }
 
+/// The window at the end of the name of a rule on the error budget, and its length.
+fn window(rule: &Rule) -> Option<(&str, u32)> {
+    let name = rule.name().strip_prefix("target:oauth_probe_")?;
+    let window = ["errors:ratio", "failed_time:ratio", "cycle_failures:increase"]
+        .iter()
+        .find_map(|rest| name.strip_prefix(rest))?;
+    let (number, unit) = window.split_at(window.len() - 1);
+    let unit = match unit {
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => panic!("{name}"),
+    };
+    Some((window, number.parse::<u32>().unwrap() * unit))
+}
+
+#[test]
+fn rules_of_each_burn_window_differ_by_its_length_alone() {
+    let rules = all_rules();
+    for rule in &rules {
+        let Some((window, seconds)) = window(rule) else { continue };
+        let hour = rule.name().replace(window, "1h");
+        let hour = rules.iter().find(|rule| rule.name() == hour).unwrap_or_else(|| panic!("there is no {hour}"));
+        let of_hour = hour.field("expr").unwrap().replace("1h", window).replace("3600", &seconds.to_string());
+        assert_eq!(rule.field("expr").unwrap(), of_hour, "{}", rule.name());
+    }
+}
+
+/// How fast the budget burns, over which long and which short window.
+const BURN: [[(&str, &str, &str); 2]; 2] =
+    [[("14.4", "1h", "5m"), ("6", "6h", "30m")], [("3", "1d", "2h"), ("1", "3d", "6h")]];
+
+fn burns((factor, long, short): (&str, &str, &str)) -> String {
+    format!(
+        "(target:oauth_probe_errors:ratio{long} > {factor} * 0.005 and target:oauth_probe_errors:ratio{short} > {factor} * \
+         0.005 and target:oauth_probe_failed_time:ratio{long} > {factor} * 0.005 and \
+         target:oauth_probe_cycle_failures:increase{long} >= 6)"
+    )
+}
+
+#[test]
+fn conditions_of_each_burn_window_differ_by_factor_and_windows_alone() {
+    let alerts: Vec<_> = alerts().filter(|alert| alert.name() == BURN_ALERT).collect();
+    assert_eq!(alerts.len(), BURN.len());
+    for (alert, [fast, slow]) in alerts.iter().zip(BURN) {
+        assert_eq!(alert.expression().to_string(), format!("{} or {}", burns(fast), burns(slow)));
+    }
+}
+
+/// Whether a mutant is wrong about another window than that of an hour: such as those two tests notice.
+pub(super) fn is_wrong_about_another_window(rule: &Rule, mutant: &Rule) -> bool {
+    let is_burn_alert = rule.name() == BURN_ALERT && rule.field("expr") != mutant.field("expr");
+    let hour = burns(BURN[0][0]);
+    let is_about_hour =
+        rule.expression().to_string().contains(&hour) && !mutant.expression().to_string().contains(&hour);
+    window(rule).is_some_and(|(window, _)| window != "1h") || is_burn_alert && !is_about_hour
+}
+
+const BURN_ALERT: &str = "OAuthProbeErrorBudgetBurn";
+
 /// Of each alert that the tests expect, they also expect at some later time of the same case that it is gone.
 #[test]
 fn every_alert_fires_in_a_test_and_is_gone_in_a_test() {

@@ -45,7 +45,8 @@ fn every_query_of_a_runbook_can_be_asked() {
     assert!(asked > 0);
 }
 
-fn can_be_asked(text: &str) -> Result<(), String> {
+/// Whether an expression is PromQL and names nothing but what there is.
+pub(super) fn can_be_asked(text: &str) -> Result<(), String> {
     let query = promql::read(text)?;
     let groups = rules::shipped();
     let is_recorded = |name: &str| groups.iter().flat_map(|group| &group.rules).any(|rule| rule.name() == name);
