@@ -11,7 +11,6 @@ use crate::probe::Observer;
 use crate::telemetry::{Metrics, TargetMetrics};
 
 use super::check::url;
-use super::secret_file::secret_file;
 
 /// Watches one target.
 pub(super) struct TargetObserver {
@@ -69,7 +68,8 @@ impl TargetObserver {
             }
             Err(cause) => {
                 let attempt = report.last(cause.request);
-                let secret = secret_file(&self.target).filter(|_path| cause.reason == Reason::SecretUnavailable);
+                let secret =
+                    self.target.token.authentication.file().filter(|_path| cause.reason == Reason::SecretUnavailable);
                 tracing::warn!(
                     target = self.name(),
                     request = cause.request.as_str(),
