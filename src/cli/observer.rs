@@ -68,15 +68,13 @@ impl TargetObserver {
             }
             Err(cause) => {
                 let attempt = report.last(cause.request);
-                let secret =
-                    self.target.token.authentication.file().filter(|_path| cause.reason == Reason::SecretUnavailable);
                 tracing::warn!(
                     target = self.name(),
                     request = cause.request.as_str(),
                     reason = cause.reason.as_str(),
                     fault = cause.fault().as_str(),
                     url = url(&self.target, cause.request),
-                    secret_file = secret.map(|path| path.display().to_string()),
+                    secret_file = self.unavailable_file(cause),
                     status = attempt.and_then(|attempt| attempt.trace.status),
                     failing_seconds,
                     duration_seconds = attempt.map(|attempt| attempt.trace.duration.as_secs_f64()),
@@ -94,10 +92,17 @@ impl TargetObserver {
                 reason = cause.reason.as_str(),
                 fault = cause.fault().as_str(),
                 url = url(&self.target, cause.request),
+                secret_file = self.unavailable_file(cause),
                 "the token cannot be refreshed; the one that is held still lives"
             ),
             None => tracing::info!(target = self.name(), "the token can be refreshed again"),
         }
+    }
+
+    /// The file of the secret or the key, if `cause` is that it cannot be used.
+    fn unavailable_file(&self, cause: Cause) -> Option<String> {
+        let file = self.target.token.authentication.file().filter(|_path| cause.reason == Reason::SecretUnavailable);
+        file.map(|path| path.display().to_string())
     }
 
     fn name(&self) -> &str {

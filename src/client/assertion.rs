@@ -15,7 +15,7 @@ use super::signer::Signer;
 /// The value of `client_assertion_type` (RFC 7523 §2.2).
 pub(super) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Strict servers refuse what was issued in their future, be it by a second. Keycloak takes no more than a minute.
+/// Strict servers refuse what was issued in their future, be it by a second. Keycloak takes no more than a minute of it.
 const BACKDATED: Duration = Duration::from_secs(30);
 /// It is used at once; this is how far our clock may be behind. Some servers refuse more than a few minutes.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -49,10 +49,9 @@ pub(super) fn sign(
     let id = fresh_id()?;
     let claims = claims(client_id, &settings.audience, now, &id);
     let mut jwt = Zeroizing::new(format!("{}.{}", encoded(&header), encoded(&claims)));
-    let signature = URL_SAFE_NO_PAD.encode(signer.sign(jwt.as_bytes())?);
-    jwt.reserve_exact(1 + signature.len());
+    let signature = signer.sign(jwt.as_bytes())?;
     jwt.push('.');
-    jwt.push_str(&signature);
+    URL_SAFE_NO_PAD.encode_string(signature, &mut jwt);
     Ok(jwt)
 }
 

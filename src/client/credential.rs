@@ -5,22 +5,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::assertion::{Assertion, AssertionKey};
 use crate::model::secret::{Fingerprint, Secret};
-use crate::model::target::{ClientAuthentication, SecretSource};
+use crate::model::target::{BasicEncoding, ClientAuthentication, SecretSource};
 
 use super::files::read_regular;
 use super::secrets::{self, FileReads, LONGEST_SECRET, SecretReader, Unavailable};
 use super::signer::{KeyProblem, Signer};
 
 /// What a token request is authenticated with, as it is now.
-pub(super) struct Credential {
-    pub(super) proof: Proof,
+pub(super) struct Credential<'r> {
+    pub(super) proof: Proof<'r>,
     /// Of the content that it was made of.
     pub(super) fingerprint: Fingerprint,
 }
 
-pub(super) enum Proof {
-    Secret(Secret),
-    Signer(Arc<Signer>),
+pub(super) enum Proof<'r> {
+    Basic { secret: Secret, encoding: BasicEncoding },
+    Post { secret: Secret },
+    Assertion { signer: Arc<Signer>, settings: &'r Assertion },
 }
 
 /// The file of a private key is there, but its content cannot be used.
@@ -35,14 +36,20 @@ pub struct KeyError {
 #[derive(Debug)]
 pub(super) struct CredentialReader {
     secret: SecretReader,
-    /// For methods that sign.
-    signers: Option<Signers>,
+    method: Method,
+}
+
+#[derive(Debug)]
+enum Method {
+    Basic(BasicEncoding),
+    Post,
+    Assertion(Signers),
 }
 
 /// Makes signers of what is read.
 #[derive(Debug)]
 struct Signers {
-    key: AssertionKey,
+    settings: Assertion,
     /// The last one: a key is parsed, which can take milliseconds, only when its file has changed.
     last: Mutex<Option<(Fingerprint, Arc<Signer>)>>,
 }
@@ -53,23 +60,28 @@ impl CredentialReader {
     /// # Errors
     /// When there is a key file, but no key in it that can be used.
     pub(super) fn new(authentication: &ClientAuthentication, reads: FileReads) -> Result<Option<Self>, KeyError> {
-        let (source, signers) = match authentication {
-            ClientAuthentication::Basic { secret, .. } | ClientAuthentication::Post { secret } => {
-                (secret.clone(), None)
+        let (source, method) = match authentication {
+            ClientAuthentication::Basic { secret, encoding } => (secret.clone(), Method::Basic(*encoding)),
+            ClientAuthentication::Post { secret } => (secret.clone(), Method::Post),
+            ClientAuthentication::Assertion(settings) => {
+                (source(&settings.key), Method::Assertion(Signers::new(settings.clone())?))
             }
-            ClientAuthentication::Assertion(Assertion { key, .. }) => (source(key), Some(Signers::new(key.clone())?)),
             ClientAuthentication::Tls => return Ok(None),
         };
-        Ok(Some(Self { secret: SecretReader::new(source, reads), signers }))
+        Ok(Some(Self { secret: SecretReader::new(source, reads), method }))
     }
 
     /// The credential as it is now. It may be dropped at any time.
-    pub(super) async fn read(&self) -> Result<Credential, Unavailable> {
+    pub(super) async fn read(&self) -> Result<Credential<'_>, Unavailable> {
         let secret = self.secret.read().await?;
         let fingerprint = secrets::fingerprint(&secret);
-        let proof = match &self.signers {
-            None => Proof::Secret(secret),
-            Some(signers) => Proof::Signer(signers.signer(&secret, fingerprint).map_err(|_of_no_use| Unavailable)?),
+        let proof = match &self.method {
+            Method::Basic(encoding) => Proof::Basic { secret, encoding: *encoding },
+            Method::Post => Proof::Post { secret },
+            Method::Assertion(signers) => {
+                let signer = signers.signer(&secret, fingerprint).map_err(|_of_no_use| Unavailable)?;
+                Proof::Assertion { signer, settings: &signers.settings }
+            }
         };
         Ok(Credential { proof, fingerprint })
     }
@@ -77,9 +89,9 @@ impl CredentialReader {
 
 impl Signers {
     /// Ready to sign, if there is a file by now.
-    fn new(key: AssertionKey) -> Result<Self, KeyError> {
-        let signers = Self { key, last: Mutex::default() };
-        if let AssertionKey::PrivateKey { file, .. } = &signers.key
+    fn new(settings: Assertion) -> Result<Self, KeyError> {
+        let signers = Self { settings, last: Mutex::default() };
+        if let AssertionKey::PrivateKey { file, .. } = &signers.settings.key
             && let Ok(content) = read_regular(file, LONGEST_SECRET)
         {
             secrets::text_of(&content)
@@ -95,7 +107,7 @@ impl Signers {
         if let Some((_, signer)) = last.as_ref().filter(|(made_of, _)| *made_of == fingerprint) {
             return Ok(Arc::clone(signer));
         }
-        let signer = Arc::new(match &self.key {
+        let signer = Arc::new(match &self.settings.key {
             AssertionKey::Secret { algorithm, .. } => Signer::of_secret(content, *algorithm),
             AssertionKey::PrivateKey { algorithm, .. } => Signer::of_private_key(content, *algorithm)?,
         });
@@ -122,7 +134,8 @@ mod tests {
     #[test]
     fn key_is_parsed_again_only_when_its_file_has_changed() {
         let key = AssertionKey::PrivateKey { file: "/nonexistent/key".into(), algorithm: None };
-        let signers = Signers::new(key).expect("a file that may appear later");
+        let settings = Assertion { key, key_id: None, audience: "https://auth.example".to_owned() };
+        let signers = Signers::new(settings).expect("a file that may appear later");
         let signer = |pem: &Secret| signers.signer(pem, secrets::fingerprint(pem));
         let (one, other) = (pem(), pem());
         let first = signer(&one).expect("a signer");

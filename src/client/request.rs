@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use crate::model::secret::{AccessToken, Secret};
-use crate::model::target::{BasicEncoding, ClientAuthentication, PingSettings, TokenSettings};
+use crate::model::target::{BasicEncoding, PingSettings, TokenSettings};
 
 use super::assertion;
 use super::credential::Proof;
@@ -21,30 +21,35 @@ use super::pool::ClientError;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-/// The token request as it is `now`, with the proof that the method needs.
+/// The token request as it is `now`, with the proof that the method needs; `tls` needs none here.
 ///
 /// # Errors
 /// When it cannot be signed.
-pub(super) fn token(settings: &TokenSettings, proof: Option<&Proof>, now: SystemTime) -> Result<Request, Unspecified> {
+pub(super) fn token(
+    settings: &TokenSettings,
+    proof: Option<&Proof<'_>>,
+    now: SystemTime,
+) -> Result<Request, Unspecified> {
     let mut request = Request::new(Method::POST, settings.endpoint.clone());
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials");
-    match (&settings.authentication, proof) {
-        (ClientAuthentication::Basic { encoding, .. }, Some(Proof::Secret(secret))) => {
+    match proof {
+        Some(Proof::Basic { secret, encoding }) => {
             let credentials = Zeroizing::new(basic_credentials(&settings.client_id, secret, *encoding));
             request.headers_mut().insert(AUTHORIZATION, basic(&credentials));
         }
-        (ClientAuthentication::Post { .. }, Some(Proof::Secret(secret))) => {
+        Some(Proof::Post { secret }) => {
             form.append_pair("client_id", &settings.client_id).append_pair("client_secret", secret.expose());
         }
-        (ClientAuthentication::Assertion(assertion), Some(Proof::Signer(signer))) => {
-            let signed = assertion::sign(&settings.client_id, assertion, signer, now)?;
+        Some(Proof::Assertion { signer, settings: about }) => {
+            let assertion = assertion::sign(&settings.client_id, about, signer, now)?;
             // The id is not needed beside it (RFC 7521 §4.2), but some servers look the client up by it.
             form.append_pair("client_id", &settings.client_id)
                 .append_pair("client_assertion_type", assertion::TYPE)
-                .append_pair("client_assertion", &signed);
+                .append_pair("client_assertion", &assertion);
         }
-        _ => {
+        // The connection proves it (RFC 8705 §2).
+        None => {
             form.append_pair("client_id", &settings.client_id);
         }
     }

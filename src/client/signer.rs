@@ -47,10 +47,10 @@ pub enum KeyProblem {
     #[error("it is JSON; convert the key to PEM (PKCS#8)")]
     Json,
     /// It is not PEM.
-    #[error("no PEM private key: {0}")]
+    #[error("it cannot be read as a PEM private key: {0}")]
     Pem(&'static str),
     /// No key that is supported, or a damaged one.
-    #[error("no RSA key of 2048 to 8192 bits, no EC key on P-256, P-384 or P-521, and no Ed25519 key; or damaged")]
+    #[error("it holds no RSA key of 2048 to 8192 bits, no EC key on P-256, P-384 or P-521, and no Ed25519 key")]
     Unsupported,
     /// The key is not for the algorithm that is configured.
     #[error("it is {kind}, which cannot sign {}; correct token.jwt.algorithm, or leave it out", algorithm.as_str())]

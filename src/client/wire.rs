@@ -46,7 +46,7 @@ impl HttpWire {
     }
 
     /// `Ok(None)` where the method needs none.
-    async fn read_credential(&self, bound: Duration) -> Result<Option<Credential>, Unavailable> {
+    async fn read_credential(&self, bound: Duration) -> Result<Option<Credential<'_>>, Unavailable> {
         let Some(credential) = &self.credential else { return Ok(None) };
         let read = tokio::time::timeout(bound, credential.read()).await;
         read.map_err(|_elapsed| Unavailable)?.map(Some)

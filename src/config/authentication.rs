@@ -125,6 +125,7 @@ impl Resolver<'_> {
     fn assertion_secret(&mut self, raw: &RawTarget) -> Option<AssertionKey> {
         let jwt = &raw.token.jwt;
         self.refuse_own(&jwt.origins()[..1], "goes with `private_key_jwt` only; remove it: the client's secret signs");
+        let secret = self.secret(&raw.secret);
         let algorithm = match jwt.algorithm.given() {
             None => HmacAlgorithm::Hs256,
             Some(Given { value: RawAlgorithm::Hmac(algorithm), .. }) => *algorithm,
@@ -134,7 +135,7 @@ impl Resolver<'_> {
                 return None;
             }
         };
-        self.secret(&raw.secret).map(|secret| AssertionKey::Secret { secret, algorithm })
+        secret.map(|secret| AssertionKey::Secret { secret, algorithm })
     }
 
     fn private_key(&mut self, raw: &RawTarget) -> Option<AssertionKey> {
