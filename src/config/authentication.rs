@@ -21,6 +21,9 @@ pub(super) enum RawAuth {
     Tls,
 }
 
+const UNUSED_JWT: &str =
+    "goes with `client_secret_jwt` and `private_key_jwt` only; write one of them in `token.auth`, or remove it";
+
 /// `token.jwt`.
 #[derive(Clone, Default)]
 pub(super) struct RawJwt {
@@ -101,8 +104,7 @@ impl Resolver<'_> {
             Setting::Given(given) => given.value,
         };
         if !matches!(auth, RawAuth::ClientSecretJwt | RawAuth::PrivateKeyJwt) {
-            let what = "goes with `client_secret_jwt` and `private_key_jwt` only; write one of them in `token.auth`, or remove it";
-            self.refuse_own(&raw.token.jwt.origins(), what);
+            self.refuse_own(&raw.token.jwt.origins(), UNUSED_JWT);
         }
         match auth {
             RawAuth::Basic => {
