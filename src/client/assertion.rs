@@ -15,7 +15,7 @@ use super::signer::Signer;
 /// The value of `client_assertion_type` (RFC 7523 §2.2).
 pub(super) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Strict servers refuse what was issued in their future, be it by a second. Keycloak takes no more than a minute of it.
+/// Strict servers refuse what was issued in their future, be it by a second; Keycloak also what is over a minute old.
 const BACKDATED: Duration = Duration::from_secs(30);
 /// It is used at once; this is how far our clock may be behind. Some servers refuse more than a few minutes.
 const LIFETIME: Duration = Duration::from_secs(60);

@@ -24,7 +24,7 @@ pub(super) fn read_regular(path: &Path, longest: u64) -> io::Result<Zeroizing<Ve
     Ok(content)
 }
 
-/// What is wrong with a file that should be PEM. The parser's own words repeat what it found, which can be the whole key.
+/// What is wrong with a file that should be PEM. The parser's own words repeat what it found, which can be a whole key.
 pub(super) const fn pem_problem(problem: &pem::Error) -> &'static str {
     match problem {
         pem::Error::NoItemsFound => "there is none in it",
