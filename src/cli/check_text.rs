@@ -10,7 +10,7 @@ use crate::model::report::{Attempt, Trace};
 use crate::model::target::Target;
 
 use super::check::{Finding, url};
-use super::secret_file::{secret_file, unreadable_secret};
+use super::secret_file::unreadable_secret;
 
 /// Whether marks are coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,10 +123,10 @@ fn write_cause(text: &mut String, target: &Target, cause: Cause) -> fmt::Result 
     let advice = advice(cause);
     writeln!(text, "  What it means: {}", advice.meaning)?;
     if cause.reason == Reason::SecretUnavailable
-        && let Some(path) = secret_file(target)
+        && let Some(path) = target.token.authentication.file()
     {
         let known = unreadable_secret(target).map(|(_path, problem)| problem);
-        let problem = known.unwrap_or_else(|| "is blank, over 64 KiB, or no UTF-8 text".to_owned());
+        let problem = known.unwrap_or_else(|| "is blank, over 64 KiB, no UTF-8 text, or no key that fits".to_owned());
         writeln!(text, "                 {}: {problem}", path.display())?;
     }
     writeln!(text, "  Whose fault:   {}", cause.owner())?;

@@ -11,7 +11,6 @@ use crate::probe::Observer;
 use crate::telemetry::{Metrics, TargetMetrics};
 
 use super::check::url;
-use super::secret_file::secret_file;
 
 /// Watches one target.
 pub(super) struct TargetObserver {
@@ -69,7 +68,6 @@ impl TargetObserver {
             }
             Err(cause) => {
                 let attempt = report.last(cause.request);
-                let secret = secret_file(&self.target).filter(|_path| cause.reason == Reason::SecretUnavailable);
                 tracing::warn!(
                     target = self.name(),
                     request = cause.request.as_str(),
@@ -77,7 +75,7 @@ impl TargetObserver {
                     fault = cause.fault().as_str(),
                     phase = attempt.and_then(|attempt| attempt.trace.broke_off_in).map(Phase::as_str),
                     url = url(&self.target, cause.request),
-                    secret_file = secret.map(|path| path.display().to_string()),
+                    secret_file = self.unavailable_file(cause),
                     status = attempt.and_then(|attempt| attempt.trace.status),
                     failing_seconds,
                     duration_seconds = attempt.map(|attempt| attempt.trace.duration.as_secs_f64()),
@@ -95,10 +93,17 @@ impl TargetObserver {
                 reason = cause.reason.as_str(),
                 fault = cause.fault().as_str(),
                 url = url(&self.target, cause.request),
+                secret_file = self.unavailable_file(cause),
                 "the token cannot be refreshed; the one that is held still lives"
             ),
             None => tracing::info!(target = self.name(), "the token can be refreshed again"),
         }
+    }
+
+    /// The file of the secret or the key, if `cause` is that it cannot be used.
+    fn unavailable_file(&self, cause: Cause) -> Option<String> {
+        let file = self.target.token.authentication.file().filter(|_path| cause.reason == Reason::SecretUnavailable);
+        file.map(|path| path.display().to_string())
     }
 
     fn name(&self) -> &str {

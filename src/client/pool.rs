@@ -11,6 +11,7 @@ use url::{Host, Url};
 use crate::model::target::{ConnectionMode, Transport};
 
 use super::connector::TimedConnectorLayer;
+use super::credential::KeyError;
 use super::resolver::SharedResolver;
 use super::secrets::FileReads;
 use super::tls::{self, TlsError};
@@ -26,6 +27,9 @@ pub enum ClientError {
     /// Certificates or keys are of no use.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The key that is to sign assertions is of no use.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The environment names a proxy that cannot be used.
     #[error("the proxy for {host}: {problem}")]
     Proxy {

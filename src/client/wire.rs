@@ -7,13 +7,14 @@ use crate::clock::{BootClock, Clock};
 use crate::model::fault::{Failure, Reason};
 use crate::model::report::{Phases, Trace};
 use crate::model::response::{judge_ping, judge_token};
-use crate::model::secret::{AccessToken, Fingerprint, Secret};
-use crate::model::target::{ClientAuthentication, ConnectionMode, SecretSource, Target};
+use crate::model::secret::{AccessToken, Fingerprint};
+use crate::model::target::{ConnectionMode, Target};
 
+use super::credential::{Credential, CredentialReader};
 use super::exchange::{Answer, exchange};
 use super::pool::{Channel, ClientError, ClientPool};
-use super::secrets::SecretReader;
-use super::{PingExchange, TokenExchange, Wire, request, secrets, tls};
+use super::secrets::Unavailable;
+use super::{PingExchange, TokenExchange, Wire, request, tls};
 
 /// Sends the requests of one target with reqwest.
 #[derive(Debug)]
@@ -22,8 +23,8 @@ pub struct HttpWire {
     token_channel: Channel,
     ping_channel: Channel,
     ping_template: reqwest::Request,
-    /// `None` where the method needs no secret.
-    secret: Option<SecretReader>,
+    /// `None` where the method needs none.
+    credential: Option<CredentialReader>,
 }
 
 impl HttpWire {
@@ -40,41 +41,36 @@ impl HttpWire {
             token_channel: pool.channel(&token.endpoint, &token.transport, fresh, target.timeout)?,
             ping_channel: pool.channel(&ping.endpoint, &ping.transport, ping.connection, target.timeout)?,
             ping_template: request::ping_template(ping)?,
-            secret: secret_source(&token.authentication)
-                .map(|source| SecretReader::new(source.clone(), pool.file_reads())),
+            credential: CredentialReader::new(&token.authentication, pool.file_reads())?,
             target,
         })
     }
 
     /// `Ok(None)` where the method needs none.
-    async fn read_secret(&self, bound: Duration) -> Result<Option<Secret>, Failure> {
-        let Some(secret) = &self.secret else { return Ok(None) };
-        match tokio::time::timeout(bound, secret.read()).await {
-            Ok(Ok(secret)) => Ok(Some(secret)),
-            Ok(Err(secrets::Unavailable)) | Err(_) => Err(Reason::SecretUnavailable.into()),
-        }
+    async fn read_credential(&self, bound: Duration) -> Result<Option<Credential<'_>>, Unavailable> {
+        let Some(credential) = &self.credential else { return Ok(None) };
+        let read = tokio::time::timeout(bound, credential.read()).await;
+        read.map_err(|_elapsed| Unavailable)?.map(Some)
     }
 }
 
 impl Wire for HttpWire {
     async fn secret(&self, bound: Duration) -> Option<Fingerprint> {
-        let secret = self.read_secret(bound).await.ok()??;
-        Some(secrets::fingerprint(&secret))
+        let credential = self.read_credential(bound).await.ok()??;
+        Some(credential.fingerprint)
     }
 
     async fn request_token(&self, bound: Duration) -> TokenExchange {
         let begun = BootClock.now();
-        let secret = match self.read_secret(bound).await {
-            Ok(secret) => secret,
-            Err(failure) => return TokenExchange { trace: unsent(), secret: None, result: Err(failure) },
-        };
-        let fingerprint = secret.as_ref().map(secrets::fingerprint);
-        let request = request::token(&self.target.token, secret.as_ref());
-        drop(secret);
-        let left = bound.saturating_sub(begun.moment.until(BootClock.now().moment));
+        let Ok(credential) = self.read_credential(bound).await else { return unauthenticated() };
+        let now = BootClock.now();
+        let proof = credential.as_ref().map(|credential| &credential.proof);
+        let Ok(request) = request::token(&self.target.token, proof, now.wall) else { return unauthenticated() };
+        let secret = credential.map(|credential| credential.fingerprint);
+        let left = bound.saturating_sub(begun.moment.until(now.moment));
         let (trace, answer) = exchange(&self.token_channel, request, left).await;
         let result = judge(answer, judge_token);
-        TokenExchange { trace, secret: fingerprint, result }
+        TokenExchange { trace, secret, result }
     }
 
     async fn ping(&self, token: &AccessToken, bound: Duration) -> PingExchange {
@@ -95,11 +91,9 @@ fn judge<T>(
     judged.map_err(|reason| Failure { reason, retry_after })
 }
 
-const fn secret_source(authentication: &ClientAuthentication) -> Option<&SecretSource> {
-    match authentication {
-        ClientAuthentication::Basic { secret, .. } | ClientAuthentication::Post { secret } => Some(secret),
-        ClientAuthentication::Tls => None,
-    }
+/// A token request that was not sent, since what was to authenticate it cannot be read, or cannot sign.
+fn unauthenticated() -> TokenExchange {
+    TokenExchange { trace: unsent(), secret: None, result: Err(Reason::SecretUnavailable.into()) }
 }
 
 /// The trace of an attempt that ended before anything was done on the network.
