@@ -4,16 +4,19 @@ mod classify;
 mod connector;
 mod exchange;
 mod files;
+mod pem;
 mod pool;
 mod request;
 mod resolver;
 mod secrets;
 mod timeline;
 mod tls;
+mod verifier;
 mod wire;
 
+pub use pem::TlsError;
 pub use pool::{ClientError, ClientPool};
-pub use tls::TlsError;
+
 pub use wire::HttpWire;
 
 use std::future::Future;

@@ -11,9 +11,10 @@ use url::{Host, Url};
 use crate::model::target::{ConnectionMode, Transport};
 
 use super::connector::TimedConnectorLayer;
+use super::pem::TlsError;
 use super::resolver::SharedResolver;
 use super::secrets::FileReads;
-use super::tls::{self, TlsError};
+use super::tls;
 
 /// Sent with every request, so that a provider can tell who is asking.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));

@@ -13,7 +13,7 @@ use crate::model::target::{ClientAuthentication, ConnectionMode, SecretSource, T
 use super::exchange::{Answer, exchange};
 use super::pool::{Channel, ClientError, ClientPool};
 use super::secrets::SecretReader;
-use super::{PingExchange, TokenExchange, Wire, request, secrets, tls};
+use super::{PingExchange, TokenExchange, Wire, request, secrets, verifier};
 
 /// Sends the requests of one target with reqwest.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ impl HttpWire {
     /// When a certificate, key or proxy of the target cannot be used.
     pub fn new(target: Arc<Target>, pool: &mut ClientPool) -> Result<Self, ClientError> {
         let (token, ping) = (&target.token, &target.ping);
-        tls::check_roots(&token.endpoint, &token.transport)?;
-        tls::check_roots(&ping.endpoint, &ping.transport)?;
+        verifier::check_roots(&token.endpoint, &token.transport)?;
+        verifier::check_roots(&ping.endpoint, &ping.transport)?;
         Ok(Self {
             token_channel: pool.channel(&token.endpoint, &token.transport, ConnectionMode::Fresh)?,
             ping_channel: pool.channel(&ping.endpoint, &ping.transport, ping.connection)?,

@@ -1,0 +1,107 @@
+//! Whom to trust: verifiers of the certificates that servers send.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
+use url::Url;
+
+use crate::model::target::{Transport, Verification};
+
+use super::pem::{TlsError, read_roots};
+
+/// Judges servers' certificates as `transport` wants it.
+pub(super) fn verifier(
+    transport: &Transport,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    if transport.verification == Verification::Skip {
+        return Ok(Arc::new(FixedVerdict { provider, verdict: Verdict::Accept }));
+    }
+    let roots = match &transport.ca_file {
+        Some(path) => Arc::new(read_roots(path)?),
+        None => system_roots(),
+    };
+    if roots.is_empty() {
+        return Ok(Arc::new(FixedVerdict { provider, verdict: Verdict::Refuse }));
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
+        .build()
+        .map_err(|problem| TlsError::Roots(problem.to_string()))?;
+    Ok(verifier)
+}
+
+/// Whether there is anybody to trust, should `endpoint` need that: a server in the clear is probed without.
+pub(super) fn check_roots(endpoint: &Url, transport: &Transport) -> Result<(), TlsError> {
+    let by_system = transport.ca_file.is_none() && transport.verification == Verification::Full;
+    let missing = endpoint.scheme() == "https" && by_system && system_roots().is_empty();
+    if missing { Err(TlsError::NoRoots) } else { Ok(()) }
+}
+
+/// Read once: the system's roots change with the system.
+fn system_roots() -> Arc<RootCertStore> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let roots = ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        // A single odd certificate in the system's store is no reason to trust none of the others.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    });
+    Arc::clone(roots)
+}
+
+/// Judges every certificate alike, as long as the server holds its key.
+#[derive(Debug)]
+struct FixedVerdict {
+    provider: Arc<CryptoProvider>,
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    /// `insecure_skip_verify`: any certificate goes.
+    Accept,
+    /// There are no roots, so that none goes.
+    Refuse,
+}
+
+impl ServerCertVerifier for FixedVerdict {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.verdict {
+            Verdict::Accept => Ok(ServerCertVerified::assertion()),
+            Verdict::Refuse => Err(rustls::CertificateError::UnknownIssuer.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
