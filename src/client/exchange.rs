@@ -62,6 +62,8 @@ pub(super) async fn exchange(
         phases: timeline.phases(),
         peer: head.peer,
         clock_skew: head.clock_skew,
+        server_chain: timeline.server_chain(),
+        client_certificate_expiry: channel.client_certificate_expiry,
     };
     (trace, result)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderValue;
@@ -14,7 +14,7 @@ use super::connector::TimedConnectorLayer;
 use super::pem::TlsError;
 use super::resolver::SharedResolver;
 use super::secrets::FileReads;
-use super::tls;
+use super::tls::{self, Tls};
 
 /// Sent with every request, so that a provider can tell who is asking.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -47,15 +47,17 @@ pub enum ClientError {
 pub struct ClientPool {
     resolver: SharedResolver,
     environment: Matcher,
+    tls: HashMap<Transport, Tls>,
     shared: HashMap<(Transport, Option<Route>), reqwest::Client>,
     file_reads: FileReads,
 }
 
-/// A client, and whether it goes through a proxy.
+/// A client, whether it goes through a proxy, and how it shows who we are.
 #[derive(Clone, Debug)]
 pub(super) struct Channel {
     pub(super) http: reqwest::Client,
     pub(super) path: NetworkPath,
+    pub(super) client_certificate_expiry: Option<SystemTime>,
 }
 
 /// Who is spoken to first.
@@ -80,6 +82,7 @@ impl ClientPool {
         Self {
             resolver: SharedResolver::system(),
             environment: Matcher::from_env(),
+            tls: HashMap::new(),
             shared: HashMap::new(),
             file_reads: FileReads::new(),
         }
@@ -99,32 +102,43 @@ impl ClientPool {
     ) -> Result<Channel, ClientError> {
         let route = self.route(endpoint, transport)?;
         let path = if route.is_some() { NetworkPath::Proxied } else { NetworkPath::Direct };
-        if mode == ConnectionMode::Reuse {
+        let tls = self.tls(transport)?;
+        let client_certificate_expiry = tls.client_certificate_expiry;
+        let http = match mode {
             // Kept-alive connections are not shared, or the pings of one target would warm those of another.
-            return Ok(Channel { http: self.build(transport, route.as_ref(), mode)?, path });
-        }
-        let key = (transport.clone(), route);
-        if let Some(http) = self.shared.get(&key) {
-            return Ok(Channel { http: http.clone(), path });
-        }
-        let http = self.build(transport, key.1.as_ref(), mode)?;
-        self.shared.insert(key, http.clone());
-        Ok(Channel { http, path })
+            ConnectionMode::Reuse => self.build(tls, route.as_ref(), mode)?,
+            ConnectionMode::Fresh => {
+                let key = (transport.clone(), route);
+                match self.shared.get(&key) {
+                    Some(http) => http.clone(),
+                    None => {
+                        let http = self.build(tls, key.1.as_ref(), mode)?;
+                        self.shared.insert(key, http.clone());
+                        http
+                    }
+                }
+            }
+        };
+        Ok(Channel { http, path, client_certificate_expiry })
     }
 
-    fn build(
-        &self,
-        transport: &Transport,
-        route: Option<&Route>,
-        mode: ConnectionMode,
-    ) -> Result<reqwest::Client, ClientError> {
+    fn tls(&mut self, transport: &Transport) -> Result<Tls, TlsError> {
+        if let Some(tls) = self.tls.get(transport) {
+            return Ok(tls.clone());
+        }
+        let tls = tls::tls(transport)?;
+        self.tls.insert(transport.clone(), tls.clone());
+        Ok(tls)
+    }
+
+    fn build(&self, tls: Tls, route: Option<&Route>, mode: ConnectionMode) -> Result<reqwest::Client, ClientError> {
         let idle_connections = match mode {
             ConnectionMode::Fresh => 0,
             ConnectionMode::Reuse => 1,
         };
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
-            .tls_backend_preconfigured(tls::configuration(transport)?)
+            .tls_backend_preconfigured(tls.config)
             .dns_resolver(self.resolver.clone())
             .connector_layer(TimedConnectorLayer)
             .pool_max_idle_per_host(idle_connections)

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::model::report::Phases;
+use crate::model::report::{ChainExpiry, Phases};
 
 tokio::task_local! {
     static CURRENT: Arc<Timeline>;
@@ -34,6 +34,7 @@ struct Marks {
     answered: Option<Instant>,
     ended: Option<Instant>,
     connections_opened: u32,
+    server_chain: Option<ChainExpiry>,
 }
 
 impl Timeline {
@@ -48,6 +49,7 @@ impl Timeline {
             answered: None,
             ended: None,
             connections_opened: 0,
+            server_chain: None,
         })))
     }
 
@@ -75,6 +77,11 @@ impl Timeline {
 
     pub(super) fn handshake_begun(&self) {
         self.mark(|marks, now| marks.handshake_begun = Some(now));
+    }
+
+    /// The server's certificates have come; what is thought of them is another matter.
+    pub(super) fn chain_received(&self, chain: Option<ChainExpiry>) {
+        self.mark(|marks, _now| marks.server_chain = chain);
     }
 
     pub(super) fn connected(&self) {
@@ -108,6 +115,10 @@ impl Timeline {
 
     pub(super) fn connections_opened(&self) -> u32 {
         self.read().connections_opened
+    }
+
+    pub(super) fn server_chain(&self) -> Option<ChainExpiry> {
+        self.read().server_chain
     }
 
     pub(super) fn phases(&self) -> Phases {

@@ -1,6 +1,7 @@
 //! TLS for both servers: whom to trust, who we are, full handshakes only, and the mark at which a handshake begins.
 
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::crypto::CryptoProvider;
@@ -9,22 +10,34 @@ use rustls::{ClientConfig, NamedGroup};
 
 use crate::model::target::Transport;
 
+use super::certificate::chain_expiry;
 use super::pem::{TlsError, read_identity};
 use super::timeline::Timeline;
 use super::verifier::verifier;
 
-/// The rustls configuration for `transport`.
-pub(super) fn configuration(transport: &Transport) -> Result<ClientConfig, TlsError> {
+/// TLS as one transport wants it, shared by all clients that use that.
+#[derive(Clone, Debug)]
+pub(super) struct Tls {
+    pub(super) config: ClientConfig,
+    /// Of our certificate chain.
+    pub(super) client_certificate_expiry: Option<SystemTime>,
+}
+
+/// Reads the files of `transport`.
+pub(super) fn tls(transport: &Transport) -> Result<Tls, TlsError> {
     let provider = provider();
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .expect("the provider supports TLS 1.2 and 1.3")
         .dangerous()
         .with_custom_certificate_verifier(verifier(transport, provider)?);
-    let mut configuration = match &transport.identity {
+    let mut client_certificate_expiry = None;
+    let mut config = match &transport.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
             let (chain, key) = read_identity(identity)?;
+            client_certificate_expiry =
+                chain.split_first().and_then(|(leaf, others)| chain_expiry(leaf, others)).map(|chain| chain.earliest);
             builder.with_client_auth_cert(chain, key).map_err(|problem| TlsError::Identity {
                 cert_file: identity.cert_file.clone(),
                 key_file: identity.key_file.clone(),
@@ -32,8 +45,8 @@ pub(super) fn configuration(transport: &Transport) -> Result<ClientConfig, TlsEr
             })?
         }
     };
-    configuration.resumption = Resumption::store(Arc::new(NoSessions));
-    Ok(configuration)
+    config.resumption = Resumption::store(Arc::new(NoSessions));
+    Ok(Tls { config, client_certificate_expiry })
 }
 
 /// The cryptography of the whole process.

@@ -11,13 +11,19 @@ use url::Url;
 
 use crate::model::target::{Transport, Verification};
 
+use super::certificate::chain_expiry;
 use super::pem::{TlsError, read_roots};
+use super::timeline::Timeline;
 
-/// Judges servers' certificates as `transport` wants it.
+/// Judges servers' certificates as `transport` wants it, and notes when they expire.
 pub(super) fn verifier(
     transport: &Transport,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    Ok(Arc::new(Witness(judge(transport, provider)?)))
+}
+
+fn judge(transport: &Transport, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     if transport.verification == Verification::Skip {
         return Ok(Arc::new(FixedVerdict { provider, verdict: Verdict::Accept }));
     }
@@ -51,6 +57,48 @@ fn system_roots() -> Arc<RootCertStore> {
         Arc::new(roots)
     });
     Arc::clone(roots)
+}
+
+/// Notes when a server's certificates expire, also when they are then refused, and lets another judge them.
+#[derive(Debug)]
+struct Witness(Arc<dyn ServerCertVerifier>);
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(timeline) = Timeline::current() {
+            timeline.chain_received(chain_expiry(leaf, others));
+        }
+        self.0.verify_server_cert(leaf, others, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
 }
 
 /// Judges every certificate alike, as long as the server holds its key.

@@ -113,5 +113,7 @@ fn unsent() -> Trace {
         phases: Phases::default(),
         peer: None,
         clock_skew: None,
+        server_chain: None,
+        client_certificate_expiry: None,
     }
 }

@@ -1,7 +1,7 @@
 //! What one cycle found. Metrics, log lines, `check` and the status page are all readings of this.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::fault::{Cause, Failure, Request};
 use super::time::Stamp;
@@ -65,6 +65,19 @@ pub struct Trace {
     pub peer: Option<SocketAddr>,
     /// By how many seconds the server's clock is ahead of ours, by the `Date` of its answer.
     pub clock_skew: Option<f64>,
+    /// Expiry of the chain that the server sent; `None` if there was no handshake, or it did not come that far.
+    pub server_chain: Option<ChainExpiry>,
+    /// Expiry of our certificate chain, if one is configured.
+    pub client_certificate_expiry: Option<SystemTime>,
+}
+
+/// When the certificates of a chain expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainExpiry {
+    /// The server's own.
+    pub leaf: SystemTime,
+    /// The first of them; self-signed ones other than the leaf do not count.
+    pub earliest: SystemTime,
 }
 
 /// Where a request's time went; a phase that did not happen, or did not end, is absent.

@@ -230,6 +230,8 @@ impl World {
             phases: Phases::default(),
             peer: None,
             clock_skew: None,
+            server_chain: None,
+            client_certificate_expiry: None,
         }
     }
 }
