@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -10,8 +11,9 @@ use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
 use crate::model::advice::advice;
 use crate::model::fault::{Cause, Request};
-use crate::model::report::{Attempt, CycleReport, Phases};
+use crate::model::report::{Attempt, ChainExpiry, CycleReport, Phases};
 use crate::model::target::{Config, Target};
+use crate::model::time::unix_seconds;
 use crate::model::token::TokenState;
 use crate::probe::{Tools, run_cycle};
 
@@ -123,6 +125,17 @@ struct JsonStep {
     duration_seconds: f64,
     phases_seconds: JsonPhases,
     address: Option<String>,
+    certificate: Option<JsonCertificate>,
+    client_certificate_expires: Option<String>,
+}
+
+/// Of the server.
+#[derive(Serialize)]
+struct JsonCertificate {
+    leaf_expires: String,
+    earliest_expires: String,
+    /// Until the earliest does; negative if it has.
+    days_left: f64,
 }
 
 #[derive(Serialize)]
@@ -186,7 +199,21 @@ fn json_step(target: &Target, attempt: &Attempt) -> JsonStep {
         duration_seconds: attempt.trace.duration.as_secs_f64(),
         phases_seconds: json_phases(attempt.trace.phases),
         address: attempt.trace.peer.map(|peer| peer.to_string()),
+        certificate: attempt.trace.server_chain.map(|chain| json_certificate(chain, attempt.trace.started.wall)),
+        client_certificate_expires: attempt.trace.client_certificate_expiry.map(rfc3339),
     }
+}
+
+fn json_certificate(chain: ChainExpiry, now: SystemTime) -> JsonCertificate {
+    JsonCertificate {
+        leaf_expires: rfc3339(chain.leaf),
+        earliest_expires: rfc3339(chain.earliest),
+        days_left: (unix_seconds(chain.earliest) - unix_seconds(now)) / 86_400.0,
+    }
+}
+
+fn rfc3339(wall: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(wall).to_string()
 }
 
 fn json_phases(phases: Phases) -> JsonPhases {

@@ -1,10 +1,5 @@
 //! Certificate authorities made for one test, and what they sign.
-#![allow(
-    unreachable_pub,
-    dead_code,
-    unused_imports,
-    reason = "shared by several test binaries, each of which uses a part"
-)]
+#![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
