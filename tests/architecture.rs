@@ -18,9 +18,11 @@ const ROOMS: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates that only one room may know.
-const OWNED_CRATES: [(&str, &[&str]); 5] = [
+const OWNED_CRATES: [(&str, &[&str]); 7] = [
     ("reqwest", &["client"]),
     ("rustls", &["client"]),
+    ("x509_cert", &["client"]),
+    ("h2", &["client"]),
     ("axum", &["server", "simulator"]),
     ("saphyr_parser", &["config"]),
     ("prometheus", &["telemetry"]),

@@ -37,6 +37,7 @@ async fn check_works_from_the_four_variables_alone() {
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.stdout.contains("✓ token") && output.stdout.contains("✓ ping"), "{}", output.stdout);
     assert!(output.stdout.contains("a token that lives"), "{}", output.stdout);
+    assert!(output.stdout.contains("status 200 over HTTP/1.1 from 127.0.0.1:"), "{}", output.stdout);
     assert_eq!(simulator.control().counts("acme").token_requests, 1);
     assert_eq!(simulator.control().counts("acme").pings_accepted, 1);
 }
@@ -86,6 +87,7 @@ async fn check_tells_a_script_the_same_as_a_person() {
     assert_eq!(target["fault"], "resource_server");
     assert_eq!(target["steps"][0]["success"], true);
     assert_eq!(target["steps"][1]["status"], 503);
+    assert_eq!(target["steps"][1]["http_version"], "HTTP/1.1");
     assert!(target["steps"][1]["duration_seconds"].as_f64().unwrap() > 0.0);
 }
 

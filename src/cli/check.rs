@@ -11,7 +11,7 @@ use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
 use crate::model::advice::advice;
 use crate::model::fault::{Cause, Request};
-use crate::model::report::{Attempt, ChainExpiry, CycleReport, Phases};
+use crate::model::report::{Attempt, ChainExpiry, CycleReport, HttpVersion, Phases};
 use crate::model::target::{Config, Target};
 use crate::model::time::unix_seconds;
 use crate::model::token::TokenState;
@@ -122,6 +122,7 @@ struct JsonStep {
     reason: Option<&'static str>,
     fault: Option<&'static str>,
     status: Option<u16>,
+    http_version: Option<&'static str>,
     duration_seconds: f64,
     phases_seconds: JsonPhases,
     address: Option<String>,
@@ -196,6 +197,7 @@ fn json_step(target: &Target, attempt: &Attempt) -> JsonStep {
         reason: cause.map(|cause| cause.reason.as_str()),
         fault: cause.map(|cause| cause.fault().as_str()),
         status: attempt.trace.status,
+        http_version: attempt.trace.http_version.map(HttpVersion::as_str),
         duration_seconds: attempt.trace.duration.as_secs_f64(),
         phases_seconds: json_phases(attempt.trace.phases),
         address: attempt.trace.peer.map(|peer| peer.to_string()),

@@ -93,9 +93,10 @@ fn write_attempt(text: &mut String, target: &Target, attempt: &Attempt, style: S
             writeln!(text, "           no answer in {}{}", in_words(duration), Breakdown(trace.phases))?;
         }
         (Some(status), duration) => {
+            let version = trace.http_version.map_or_else(String::new, |version| format!(" over {}", version.as_str()));
             let from = trace.peer.map_or_else(String::new, |peer| format!(" from {peer}"));
             let (duration, phases) = (in_words(duration), Breakdown(trace.phases));
-            writeln!(text, "           status {status}{from} in {duration}{phases}")?;
+            writeln!(text, "           status {status}{version}{from} in {duration}{phases}")?;
         }
     }
     write_certificates(text, trace)?;

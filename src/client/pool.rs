@@ -11,6 +11,7 @@ use url::{Host, Url};
 use crate::model::target::{ConnectionMode, Transport};
 
 use super::connector::TimedConnectorLayer;
+use super::exchange::LONGEST_BODY;
 use super::pem::TlsError;
 use super::resolver::SharedResolver;
 use super::secrets::FileReads;
@@ -143,6 +144,9 @@ impl ClientPool {
             .connector_layer(TimedConnectorLayer)
             .pool_max_idle_per_host(idle_connections)
             .pool_idle_timeout(LONGEST_IDLE)
+            // A server that sends more than an answer can be fills no memory with it.
+            .http2_initial_stream_window_size(LONGEST_BODY)
+            .http2_initial_connection_window_size(LONGEST_BODY)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)

@@ -15,6 +15,9 @@ use super::pem::{TlsError, read_identity};
 use super::timeline::Timeline;
 use super::verifier::verifier;
 
+/// The server chooses; the first is what we like best.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
 /// TLS as one transport wants it, shared by all clients that use that.
 #[derive(Clone, Debug)]
 pub(super) struct Tls {
@@ -45,6 +48,7 @@ pub(super) fn tls(transport: &Transport) -> Result<Tls, TlsError> {
             })?
         }
     };
+    config.alpn_protocols = PROTOCOLS.map(Vec::from).into();
     config.resumption = Resumption::store(Arc::new(NoSessions));
     Ok(Tls { config, client_certificate_expiry })
 }

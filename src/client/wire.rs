@@ -109,6 +109,7 @@ fn unsent() -> Trace {
         duration: Duration::ZERO,
         sent: false,
         status: None,
+        http_version: None,
         connections_opened: 0,
         phases: Phases::default(),
         peer: None,

@@ -57,6 +57,8 @@ pub struct Trace {
     pub sent: bool,
     /// Status of the answer, if there was one.
     pub status: Option<u16>,
+    /// Version of HTTP that was spoken, if there was an answer.
+    pub http_version: Option<HttpVersion>,
     /// Connections opened for it.
     pub connections_opened: u32,
     /// Where the time went.
@@ -69,6 +71,29 @@ pub struct Trace {
     pub server_chain: Option<ChainExpiry>,
     /// Expiry of our certificate chain, if one is configured.
     pub client_certificate_expiry: Option<SystemTime>,
+}
+
+/// A version of HTTP that a server can answer in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+}
+
+impl HttpVersion {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+        }
+    }
 }
 
 /// When the certificates of a chain expire.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use oauth_probe_exporter::model::fault::{Cause, Failure, Reason, Request};
-use oauth_probe_exporter::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, Phases, Trace};
+use oauth_probe_exporter::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, HttpVersion, Phases, Trace};
 use oauth_probe_exporter::model::target::{Config, Target};
 use oauth_probe_exporter::model::time::{Moment, Stamp};
 use oauth_probe_exporter::model::token::{HeldView, TokenView};
@@ -37,6 +37,7 @@ pub fn answered(request: Request, achievement: Achievement, started: f64, durati
             duration: Duration::from_secs_f64(duration),
             sent: true,
             status: Some(200),
+            http_version: Some(HttpVersion::Http11),
             connections_opened: 1,
             phases: Phases { connect: Some(Duration::from_millis(2)), ..Phases::default() },
             peer: None,

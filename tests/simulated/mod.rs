@@ -226,6 +226,7 @@ impl World {
             duration: started.moment.until(self.clock.now().moment),
             sent: true,
             status: None,
+            http_version: None,
             connections_opened: 1,
             phases: Phases::default(),
             peer: None,
