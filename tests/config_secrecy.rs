@@ -14,7 +14,7 @@ targets:
 ";
 
 /// Every key that a value can stand behind, wrong ones among them.
-const KEYS: [&str; 42] = [
+const KEYS: [&str; 43] = [
     "secret",
     "clientsecret",
     "password",
@@ -57,6 +57,7 @@ const KEYS: [&str; 42] = [
     "ping.expect.status",
     "ping.connection",
     "tls",
+    "tls.server_name",
 ];
 
 /// Shapes that a value can have, quoted or not.

@@ -41,9 +41,12 @@ struct Head {
 /// Sends `request`; over within `bound`.
 pub(super) async fn exchange(
     channel: &Channel,
-    request: reqwest::Request,
+    mut request: reqwest::Request,
     bound: Duration,
 ) -> (Trace, Result<Answer, Reason>) {
+    if let Some(alias) = &channel.alias {
+        alias.put_on(&mut request);
+    }
     let started = BootClock.now();
     let timeline = Timeline::begin();
     let mut head = Head::default();

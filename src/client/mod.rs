@@ -1,5 +1,6 @@
 //! Outbound: the one place that knows reqwest and reads secrets. [`Wire`] is all that the engine sees of it.
 
+mod alias;
 mod certificate;
 mod classify;
 mod connector;

@@ -37,6 +37,9 @@ pub enum TlsError {
         /// What rustls says of them.
         problem: rustls::Error,
     },
+    /// The name that a certificate should bear cannot stand in one.
+    #[error("tls.server_name: {0} is no name of a server")]
+    ServerName(String),
     /// No root certificate is to be found on this machine.
     #[error("no trusted root certificates found on this system; install ca-certificates or set tls.ca_file")]
     NoRoots,

@@ -10,6 +10,7 @@ use url::{Host, Url};
 
 use crate::model::target::{ConnectionMode, Transport};
 
+use super::alias::{Alias, AliasResolver};
 use super::connector::TimedConnectorLayer;
 use super::exchange::LONGEST_BODY;
 use super::pem::TlsError;
@@ -49,7 +50,7 @@ pub struct ClientPool {
     resolver: SharedResolver,
     environment: Matcher,
     tls: HashMap<Transport, Tls>,
-    shared: HashMap<(Transport, Option<Route>), reqwest::Client>,
+    shared: HashMap<Access, reqwest::Client>,
     file_reads: FileReads,
 }
 
@@ -59,6 +60,16 @@ pub(super) struct Channel {
     pub(super) http: reqwest::Client,
     pub(super) path: NetworkPath,
     pub(super) client_certificate_expiry: Option<SystemTime>,
+    pub(super) alias: Option<Alias>,
+}
+
+/// What a client is made for; all that agree in it share one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Access {
+    transport: Transport,
+    route: Option<Route>,
+    /// The one host to which all its connections lead, if that goes by another name in TLS.
+    aliased: Option<Host<String>>,
 }
 
 /// Who is spoken to first.
@@ -103,24 +114,27 @@ impl ClientPool {
     ) -> Result<Channel, ClientError> {
         let route = self.route(endpoint, transport)?;
         let path = if route.is_some() { NetworkPath::Proxied } else { NetworkPath::Direct };
-        let tls = self.tls(transport)?;
+        let transport = fitted(transport, endpoint);
+        let alias = Alias::of(endpoint, &transport);
+        if alias.is_some() && route.is_some() {
+            let host = endpoint.host_str().unwrap_or_default().to_owned();
+            return Err(ClientError::Proxy { host, problem: "tls.server_name does not work through a proxy" });
+        }
+        let tls = self.tls(&transport)?;
         let client_certificate_expiry = tls.client_certificate_expiry;
-        let http = match mode {
+        let aliased = alias.as_ref().and_then(|_alias| endpoint.host()).map(|host| host.to_owned());
+        let access = Access { transport, route, aliased };
+        let http = match (mode, self.shared.get(&access)) {
             // Kept-alive connections are not shared, or the pings of one target would warm those of another.
-            ConnectionMode::Reuse => self.build(tls, route.as_ref(), mode)?,
-            ConnectionMode::Fresh => {
-                let key = (transport.clone(), route);
-                match self.shared.get(&key) {
-                    Some(http) => http.clone(),
-                    None => {
-                        let http = self.build(tls, key.1.as_ref(), mode)?;
-                        self.shared.insert(key, http.clone());
-                        http
-                    }
-                }
+            (ConnectionMode::Reuse, _) => self.build(tls, &access, mode)?,
+            (ConnectionMode::Fresh, Some(http)) => http.clone(),
+            (ConnectionMode::Fresh, None) => {
+                let http = self.build(tls, &access, mode)?;
+                self.shared.insert(access, http.clone());
+                http
             }
         };
-        Ok(Channel { http, path, client_certificate_expiry })
+        Ok(Channel { http, path, client_certificate_expiry, alias })
     }
 
     fn tls(&mut self, transport: &Transport) -> Result<Tls, TlsError> {
@@ -132,7 +146,7 @@ impl ClientPool {
         Ok(tls)
     }
 
-    fn build(&self, tls: Tls, route: Option<&Route>, mode: ConnectionMode) -> Result<reqwest::Client, ClientError> {
+    fn build(&self, tls: Tls, access: &Access, mode: ConnectionMode) -> Result<reqwest::Client, ClientError> {
         let idle_connections = match mode {
             ConnectionMode::Fresh => 0,
             ConnectionMode::Reuse => 1,
@@ -140,7 +154,6 @@ impl ClientPool {
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .tls_backend_preconfigured(tls.config)
-            .dns_resolver(self.resolver.clone())
             .connector_layer(TimedConnectorLayer)
             .pool_max_idle_per_host(idle_connections)
             .pool_idle_timeout(LONGEST_IDLE)
@@ -151,7 +164,11 @@ impl ClientPool {
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy();
-        if let Some(route) = route {
+        builder = match &access.aliased {
+            None => builder.dns_resolver(self.resolver.clone()),
+            Some(host) => builder.dns_resolver(AliasResolver::new(host.clone(), self.resolver.clone())),
+        };
+        if let Some(route) = &access.route {
             let mut proxy = reqwest::Proxy::all(&route.address).map_err(ClientError::Build)?;
             if let Some(authorization) = &route.authorization {
                 proxy = proxy.custom_http_auth(authorization.clone());
@@ -198,6 +215,14 @@ impl fmt::Debug for ClientPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientPool").field("shared", &self.shared.len()).finish_non_exhaustive()
     }
+}
+
+/// Without a name for TLS where that makes no difference.
+fn fitted(transport: &Transport, endpoint: &Url) -> Transport {
+    let host = endpoint.host().map(|host| host.to_owned());
+    let differs = endpoint.scheme() == "https" && transport.server_name != host;
+    let server_name = transport.server_name.clone().filter(|_name| differs);
+    Transport { server_name, ..transport.clone() }
 }
 
 fn is_loopback(endpoint: &Url) -> bool {

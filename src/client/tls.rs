@@ -7,6 +7,7 @@ use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tl
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, NamedGroup};
+use url::Host;
 
 use crate::model::target::Transport;
 
@@ -15,8 +16,8 @@ use super::pem::{TlsError, read_identity};
 use super::timeline::Timeline;
 use super::verifier::verifier;
 
-/// The server chooses; the first is what we like best.
-const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+const HTTP_1_1: &[u8] = b"http/1.1";
+const HTTP_2: &[u8] = b"h2";
 
 /// TLS as one transport wants it, shared by all clients that use that.
 #[derive(Clone, Debug)]
@@ -48,7 +49,15 @@ pub(super) fn tls(transport: &Transport) -> Result<Tls, TlsError> {
             })?
         }
     };
-    config.alpn_protocols = PROTOCOLS.map(Vec::from).into();
+    match &transport.server_name {
+        // Through HTTP/2 the server would be called by that name there, too.
+        Some(Host::Domain(_)) => config.alpn_protocols = vec![HTTP_1_1.into()],
+        name => {
+            config.alpn_protocols = vec![HTTP_2.into(), HTTP_1_1.into()];
+            // The name in the URL is not the one that is verified, and an address is never sent.
+            config.enable_sni = name.is_none();
+        }
+    }
     config.resumption = Resumption::store(Arc::new(NoSessions));
     Ok(Tls { config, client_certificate_expiry })
 }

@@ -1,5 +1,6 @@
 //! Whom to trust: verifiers of the certificates that servers send.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
@@ -7,7 +8,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
-use url::Url;
+use url::{Host, Url};
 
 use crate::model::target::{Transport, Verification};
 
@@ -20,7 +21,8 @@ pub(super) fn verifier(
     transport: &Transport,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    Ok(Arc::new(Witness(judge(transport, provider)?)))
+    let name = transport.server_name.as_ref().map(server_name).transpose()?;
+    Ok(Arc::new(Witness { judge: judge(transport, provider)?, name }))
 }
 
 fn judge(transport: &Transport, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
@@ -38,6 +40,14 @@ fn judge(transport: &Transport, provider: Arc<CryptoProvider>) -> Result<Arc<dyn
         .build()
         .map_err(|problem| TlsError::Roots(problem.to_string()))?;
     Ok(verifier)
+}
+
+fn server_name(host: &Host<String>) -> Result<ServerName<'static>, TlsError> {
+    match host {
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_invalid| TlsError::ServerName(name.clone())),
+        Host::Ipv4(address) => Ok(ServerName::from(IpAddr::from(*address))),
+        Host::Ipv6(address) => Ok(ServerName::from(IpAddr::from(*address))),
+    }
 }
 
 /// Whether there is anybody to trust, should `endpoint` need that: a server in the clear is probed without.
@@ -61,7 +71,11 @@ fn system_roots() -> Arc<RootCertStore> {
 
 /// Notes when a server's certificates expire, also when they are then refused, and lets another judge them.
 #[derive(Debug)]
-struct Witness(Arc<dyn ServerCertVerifier>);
+struct Witness {
+    judge: Arc<dyn ServerCertVerifier>,
+    /// Must stand in the certificate instead of the URL's host.
+    name: Option<ServerName<'static>>,
+}
 
 impl ServerCertVerifier for Witness {
     fn verify_server_cert(
@@ -75,7 +89,8 @@ impl ServerCertVerifier for Witness {
         if let Some(timeline) = Timeline::current() {
             timeline.chain_received(chain_expiry(leaf, others));
         }
-        self.0.verify_server_cert(leaf, others, server_name, ocsp_response, now)
+        let server_name = self.name.as_ref().unwrap_or(server_name);
+        self.judge.verify_server_cert(leaf, others, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -84,7 +99,7 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        self.judge.verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -93,11 +108,11 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        self.judge.verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.judge.supported_verify_schemes()
     }
 }
 

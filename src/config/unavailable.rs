@@ -27,11 +27,6 @@ pub(super) fn refuse_in_token(fields: &mut Fields<'_>) {
     refuse(fields, "jwt");
 }
 
-/// Keys below `tls`.
-pub(super) fn refuse_in_tls(fields: &mut Fields<'_>) {
-    refuse(fields, "server_name");
-}
-
 /// Whether the value of `token.auth` was refused.
 pub(super) fn refuse_auth(spot: &mut Spot<'_>) -> bool {
     let is_unavailable = matches!(&spot.node.content, Content::Scalar(scalar) if AUTH.contains(&&*scalar.text));

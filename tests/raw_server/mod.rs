@@ -9,8 +9,8 @@
 mod authority;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -35,6 +35,8 @@ pub enum Behaviour {
 pub struct RawServer {
     pub address: SocketAddr,
     pub connections: Arc<AtomicUsize>,
+    /// Heads of the requests that came.
+    heads: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -58,26 +60,32 @@ impl RawServer {
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&connections);
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&heads);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 count.fetch_add(1, Ordering::SeqCst);
-                let (behaviour, acceptor) = (behaviour.clone(), acceptor.clone());
+                let (behaviour, acceptor, noted) = (behaviour.clone(), acceptor.clone(), Arc::clone(&noted));
                 tokio::spawn(async move {
                     match (&behaviour, acceptor) {
                         (Behaviour::Silent, _) => std::future::pending::<()>().await,
-                        (_, None) => serve(stream, behaviour).await,
+                        (_, None) => serve(stream, behaviour, &noted).await,
                         (_, Some(acceptor)) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
-                                serve(stream, behaviour).await;
+                                serve(stream, behaviour, &noted).await;
                             }
                         }
                     }
                 });
             }
         });
-        Self { address, connections, task }
+        Self { address, connections, heads, task }
+    }
+
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
     }
 
     pub fn connections(&self) -> usize {
@@ -85,7 +93,7 @@ impl RawServer {
     }
 }
 
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behaviour) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behaviour, heads: &Mutex<Vec<String>>) {
     let mut head = Vec::new();
     let mut byte = [0; 1];
     while !head.ends_with(b"\r\n\r\n") {
@@ -94,6 +102,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behav
             _ => return,
         }
     }
+    heads.lock().unwrap().push(String::from_utf8(head).unwrap());
     match behaviour {
         Behaviour::Answer(bytes) => {
             let _ = stream.write_all(&bytes).await;
