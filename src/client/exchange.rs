@@ -47,6 +47,7 @@ pub(super) async fn exchange(
     if let Some(alias) = &channel.alias {
         alias.put_on(&mut request);
     }
+    let bound = refresh_files(channel, bound).await;
     let started = BootClock.now();
     let timeline = Timeline::begin();
     let mut head = Head::default();
@@ -68,9 +69,16 @@ pub(super) async fn exchange(
         peer: head.peer,
         clock_skew: head.clock_skew,
         server_chain: timeline.server_chain(),
-        client_certificate_expiry: channel.client_certificate_expiry,
+        client_certificate_expiry: channel.tls_files.client_certificate_expiry(),
     };
     (trace, result)
+}
+
+/// Takes certificate files that were swapped; no part of what is measured. Gives what is left of `bound`.
+async fn refresh_files(channel: &Channel, bound: Duration) -> Duration {
+    let begun = BootClock.now();
+    channel.tls_files.refresh(bound).await;
+    bound.saturating_sub(begun.moment.until(BootClock.now().moment))
 }
 
 async fn send(

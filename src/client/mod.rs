@@ -10,6 +10,7 @@ mod pem;
 mod pool;
 mod request;
 mod resolver;
+mod rotation;
 mod secrets;
 mod timeline;
 mod tls;

@@ -1,13 +1,11 @@
 //! The PEM files that a target's TLS settings name, and what can be wrong with them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
-
-use crate::model::target::Identity;
 
 use super::files::read_regular;
 
@@ -48,55 +46,62 @@ pub enum TlsError {
     Roots(String),
 }
 
-/// The authorities of a CA file.
-pub(super) fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(path)? {
-        roots.add(certificate).map_err(|problem| pem_error(path, "certificate", problem.to_string()))?;
+/// A file and what it should hold.
+#[derive(Clone, Debug)]
+pub(super) struct PemFile {
+    pub(super) path: PathBuf,
+    kind: &'static str,
+}
+
+impl PemFile {
+    pub(super) const fn certificates(path: PathBuf) -> Self {
+        Self { path, kind: "certificate" }
     }
-    Ok(roots)
-}
 
-/// Our certificate chain and its key.
-pub(super) fn read_identity(
-    identity: &Identity,
-) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let chain = read_certificates(&identity.cert_file)?;
-    let path = &identity.key_file;
-    let key = read_pem(path, "private key").and_then(|pem| {
-        PrivateKeyDer::from_pem_slice(&pem).map_err(|problem| damaged(path, "private key", &problem))
-    })?;
-    Ok((chain, key))
-}
-
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read_pem(path, "certificate")?;
-    let certificates = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|problem| damaged(path, "certificate", &problem))?;
-    if certificates.is_empty() {
-        return Err(damaged(path, "certificate", &pem::Error::NoItemsFound));
+    pub(super) const fn private_key(path: PathBuf) -> Self {
+        Self { path, kind: "private key" }
     }
-    Ok(certificates)
-}
 
-fn read_pem(path: &Path, kind: &'static str) -> Result<Zeroizing<Vec<u8>>, TlsError> {
-    read_regular(path, LONGEST_PEM).map_err(|problem| pem_error(path, kind, problem.to_string()))
-}
+    pub(super) fn read(&self) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+        read_regular(&self.path, LONGEST_PEM).map_err(|problem| self.error(problem.to_string()))
+    }
 
-/// In our words: the parser's own repeat what it found, which can be the whole key.
-fn damaged(path: &Path, kind: &'static str, problem: &pem::Error) -> TlsError {
-    let says = match problem {
-        pem::Error::NoItemsFound => "there is none in it",
-        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64",
-        pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
-            "BEGIN and END do not stand on lines of their own; the line ends may be lost"
+    /// The authorities in `pem`.
+    pub(super) fn parse_roots(&self, pem: &[u8]) -> Result<RootCertStore, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in self.parse_certificates(pem)? {
+            roots.add(certificate).map_err(|problem| self.error(problem.to_string()))?;
         }
-        _ => "it is damaged",
-    };
-    pem_error(path, kind, says.to_owned())
-}
+        Ok(roots)
+    }
 
-fn pem_error(path: &Path, kind: &'static str, problem: String) -> TlsError {
-    TlsError::Pem { path: path.to_owned(), kind, problem }
+    /// The certificates in `pem`, one at least.
+    pub(super) fn parse_certificates(&self, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let certificates = CertificateDer::pem_slice_iter(pem)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|problem| self.damaged(&problem))?;
+        if certificates.is_empty() { Err(self.damaged(&pem::Error::NoItemsFound)) } else { Ok(certificates) }
+    }
+
+    /// The key in `pem`.
+    pub(super) fn parse_key(&self, pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+        PrivateKeyDer::from_pem_slice(pem).map_err(|problem| self.damaged(&problem))
+    }
+
+    /// In our words: the parser's own repeat what it found, which can be the whole key.
+    fn damaged(&self, problem: &pem::Error) -> TlsError {
+        let says = match problem {
+            pem::Error::NoItemsFound => "there is none in it",
+            pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64",
+            pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
+                "BEGIN and END do not stand on lines of their own; the line ends may be lost"
+            }
+            _ => "it is damaged",
+        };
+        self.error(says.to_owned())
+    }
+
+    fn error(&self, problem: String) -> TlsError {
+        TlsError::Pem { path: self.path.clone(), kind: self.kind, problem }
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderValue;
@@ -16,7 +17,7 @@ use super::exchange::LONGEST_BODY;
 use super::pem::TlsError;
 use super::resolver::SharedResolver;
 use super::secrets::FileReads;
-use super::tls::{self, Tls};
+use super::tls::{self, Tls, TlsFiles};
 
 /// Sent with every request, so that a provider can tell who is asking.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -59,7 +60,7 @@ pub struct ClientPool {
 pub(super) struct Channel {
     pub(super) http: reqwest::Client,
     pub(super) path: NetworkPath,
-    pub(super) client_certificate_expiry: Option<SystemTime>,
+    pub(super) tls_files: Arc<TlsFiles>,
     pub(super) alias: Option<Alias>,
 }
 
@@ -121,7 +122,7 @@ impl ClientPool {
             return Err(ClientError::Proxy { host, problem: "tls.server_name does not work through a proxy" });
         }
         let tls = self.tls(&transport)?;
-        let client_certificate_expiry = tls.client_certificate_expiry;
+        let tls_files = Arc::clone(&tls.files);
         let aliased = alias.as_ref().and_then(|_alias| endpoint.host()).map(|host| host.to_owned());
         let access = Access { transport, route, aliased };
         let http = match (mode, self.shared.get(&access)) {
@@ -134,14 +135,14 @@ impl ClientPool {
                 http
             }
         };
-        Ok(Channel { http, path, client_certificate_expiry, alias })
+        Ok(Channel { http, path, tls_files, alias })
     }
 
     fn tls(&mut self, transport: &Transport) -> Result<Tls, TlsError> {
         if let Some(tls) = self.tls.get(transport) {
             return Ok(tls.clone());
         }
-        let tls = tls::tls(transport)?;
+        let tls = tls::tls(transport, self.file_reads())?;
         self.tls.insert(transport.clone(), tls.clone());
         Ok(tls)
     }

@@ -1,20 +1,25 @@
 //! TLS for both servers: whom to trust, who we are, full handshakes only, and the mark at which a handshake begins.
 
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::client::{
+    ClientSessionStore, ResolvesClientCert, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
+};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, NamedGroup};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, NamedGroup, SignatureScheme};
 use url::Host;
 
-use crate::model::target::Transport;
+use crate::model::target::{Identity, Transport};
 
 use super::certificate::chain_expiry;
-use super::pem::{TlsError, read_identity};
+use super::pem::{PemFile, TlsError};
+use super::rotation::{Look, Rotating, Rotation};
+use super::secrets::FileReads;
 use super::timeline::Timeline;
-use super::verifier::verifier;
+use super::verifier::{Trust, verifier};
 
 const HTTP_1_1: &[u8] = b"http/1.1";
 const HTTP_2: &[u8] = b"h2";
@@ -23,31 +28,48 @@ const HTTP_2: &[u8] = b"h2";
 #[derive(Clone, Debug)]
 pub(super) struct Tls {
     pub(super) config: ClientConfig,
-    /// Of our certificate chain.
-    pub(super) client_certificate_expiry: Option<SystemTime>,
+    pub(super) files: Arc<TlsFiles>,
+}
+
+/// The files behind it, which may be swapped.
+#[derive(Debug)]
+pub(super) struct TlsFiles {
+    rotation: Rotation,
+    identity: Option<Arc<Rotating<OurCertificate>>>,
+}
+
+impl TlsFiles {
+    /// Takes what is new, if it is time to look. It takes a quarter of `bound` at most.
+    pub(super) async fn refresh(&self, bound: Duration) {
+        self.rotation.refresh(bound).await;
+    }
+
+    /// Expiry of the client certificate in use, or of the first of its chain.
+    pub(super) fn client_certificate_expiry(&self) -> Option<SystemTime> {
+        self.identity.as_ref()?.current().expiry
+    }
 }
 
 /// Reads the files of `transport`.
-pub(super) fn tls(transport: &Transport) -> Result<Tls, TlsError> {
+pub(super) fn tls(transport: &Transport, reads: FileReads) -> Result<Tls, TlsError> {
     let provider = provider();
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let trust = Trust::of(transport, Arc::clone(&provider))?;
+    let identity = transport.identity.as_ref().map(OurCertificate::of).transpose()?.map(Arc::new);
+    let mut looks: Vec<Arc<dyn Look>> = Vec::new();
+    if let Trust::File(file) = &trust {
+        looks.push(Arc::clone(file) as _);
+    }
+    if let Some(files) = &identity {
+        looks.push(Arc::clone(files) as _);
+    }
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider supports TLS 1.2 and 1.3")
         .dangerous()
-        .with_custom_certificate_verifier(verifier(transport, provider)?);
-    let mut client_certificate_expiry = None;
-    let mut config = match &transport.identity {
+        .with_custom_certificate_verifier(verifier(transport, trust)?);
+    let mut config = match &identity {
         None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let (chain, key) = read_identity(identity)?;
-            client_certificate_expiry =
-                chain.split_first().and_then(|(leaf, others)| chain_expiry(leaf, others)).map(|chain| chain.earliest);
-            builder.with_client_auth_cert(chain, key).map_err(|problem| TlsError::Identity {
-                cert_file: identity.cert_file.clone(),
-                key_file: identity.key_file.clone(),
-                problem,
-            })?
-        }
+        Some(identity) => builder.with_client_cert_resolver(Arc::new(Presenter(Arc::clone(identity)))),
     };
     match &transport.server_name {
         // Through HTTP/2 the server would be called by that name there, too.
@@ -59,7 +81,45 @@ pub(super) fn tls(transport: &Transport) -> Result<Tls, TlsError> {
         }
     }
     config.resumption = Resumption::store(Arc::new(NoSessions));
-    Ok(Tls { config, client_certificate_expiry })
+    Ok(Tls { config, files: Arc::new(TlsFiles { rotation: Rotation::new(looks, reads), identity }) })
+}
+
+/// Our certificate chain with its key.
+struct OurCertificate {
+    key: Arc<CertifiedKey>,
+    /// Of the first of the chain.
+    expiry: Option<SystemTime>,
+}
+
+impl OurCertificate {
+    fn of(identity: &Identity) -> Result<Rotating<Self>, TlsError> {
+        let Identity { cert_file, key_file } = identity.clone();
+        let (chain_pem, key_pem) = (PemFile::certificates(cert_file.clone()), PemFile::private_key(key_file.clone()));
+        Rotating::read(vec![chain_pem.clone(), key_pem.clone()], move |contents| {
+            let (chain, key) = (chain_pem.parse_certificates(&contents[0])?, key_pem.parse_key(&contents[1])?);
+            let expiry = chain.split_first().and_then(|(leaf, others)| chain_expiry(leaf, others));
+            let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|problem| TlsError::Identity {
+                cert_file: cert_file.clone(),
+                key_file: key_file.clone(),
+                problem,
+            })?;
+            Ok(Self { key: Arc::new(key), expiry: expiry.map(|chain| chain.earliest) })
+        })
+    }
+}
+
+/// Shows a server the certificate that is in use.
+#[derive(Debug)]
+struct Presenter(Arc<Rotating<OurCertificate>>);
+
+impl ResolvesClientCert for Presenter {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.current().key))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
 }
 
 /// The cryptography of the whole process.

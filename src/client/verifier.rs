@@ -13,29 +13,55 @@ use url::{Host, Url};
 use crate::model::target::{Transport, Verification};
 
 use super::certificate::chain_expiry;
-use super::pem::{TlsError, read_roots};
+use super::pem::{PemFile, TlsError};
+use super::rotation::{Contents, Rotating};
 use super::timeline::Timeline;
 
-/// Judges servers' certificates as `transport` wants it, and notes when they expire.
-pub(super) fn verifier(
-    transport: &Transport,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    let name = transport.server_name.as_ref().map(server_name).transpose()?;
-    Ok(Arc::new(Witness { judge: judge(transport, provider)?, name }))
+/// Whom a transport trusts.
+#[derive(Clone, Debug)]
+pub(super) enum Trust {
+    /// Nobody, anybody, or the system's roots.
+    Fixed(Arc<dyn ServerCertVerifier>),
+    /// The authorities of a file.
+    File(Arc<Rotating<Arc<dyn ServerCertVerifier>>>),
 }
 
-fn judge(transport: &Transport, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    if transport.verification == Verification::Skip {
-        return Ok(Arc::new(FixedVerdict { provider, verdict: Verdict::Accept }));
+/// Judges servers' certificates by `trust`, under the name that `transport` gives them, and notes when they expire.
+pub(super) fn verifier(transport: &Transport, trust: Trust) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    let name = transport.server_name.as_ref().map(server_name).transpose()?;
+    Ok(Arc::new(Witness { trust, name }))
+}
+
+impl Trust {
+    /// Reads the CA file of `transport`, if there is one that matters.
+    pub(super) fn of(transport: &Transport, provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
+        let fixed = |provider, verdict| Self::Fixed(Arc::new(FixedVerdict { provider, verdict }));
+        match (&transport.ca_file, transport.verification) {
+            (_, Verification::Skip) => Ok(fixed(provider, Verdict::Accept)),
+            (None, Verification::Full) if system_roots().is_empty() => Ok(fixed(provider, Verdict::Refuse)),
+            (None, Verification::Full) => by_roots(system_roots(), provider).map(Self::Fixed),
+            (Some(path), Verification::Full) => {
+                let file = PemFile::certificates(path.clone());
+                let make = {
+                    let file = file.clone();
+                    move |contents: &Contents| {
+                        by_roots(Arc::new(file.parse_roots(&contents[0])?), Arc::clone(&provider))
+                    }
+                };
+                Ok(Self::File(Arc::new(Rotating::read(vec![file], make)?)))
+            }
+        }
     }
-    let roots = match &transport.ca_file {
-        Some(path) => Arc::new(read_roots(path)?),
-        None => system_roots(),
-    };
-    if roots.is_empty() {
-        return Ok(Arc::new(FixedVerdict { provider, verdict: Verdict::Refuse }));
+
+    fn judge(&self) -> Arc<dyn ServerCertVerifier> {
+        match self {
+            Self::Fixed(judge) => Arc::clone(judge),
+            Self::File(file) => Arc::clone(&file.current()),
+        }
     }
+}
+
+fn by_roots(roots: Arc<RootCertStore>, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
         .build()
         .map_err(|problem| TlsError::Roots(problem.to_string()))?;
@@ -72,7 +98,7 @@ fn system_roots() -> Arc<RootCertStore> {
 /// Notes when a server's certificates expire, also when they are then refused, and lets another judge them.
 #[derive(Debug)]
 struct Witness {
-    judge: Arc<dyn ServerCertVerifier>,
+    trust: Trust,
     /// Must stand in the certificate instead of the URL's host.
     name: Option<ServerName<'static>>,
 }
@@ -90,7 +116,7 @@ impl ServerCertVerifier for Witness {
             timeline.chain_received(chain_expiry(leaf, others));
         }
         let server_name = self.name.as_ref().unwrap_or(server_name);
-        self.judge.verify_server_cert(leaf, others, server_name, ocsp_response, now)
+        self.trust.judge().verify_server_cert(leaf, others, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -99,7 +125,7 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls12_signature(message, certificate, signed)
+        self.trust.judge().verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -108,11 +134,11 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls13_signature(message, certificate, signed)
+        self.trust.judge().verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.supported_verify_schemes()
+        self.trust.judge().supported_verify_schemes()
     }
 }
 
