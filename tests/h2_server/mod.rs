@@ -131,15 +131,16 @@ fn reply(
 ) {
     match behaviour {
         Behaviour::Answer(body) | Behaviour::AnswerAndClose(body) => {
-            let mut stream = respond.send_response(Response::new(()), false).unwrap();
-            stream.send_data(Bytes::from_static(body.as_bytes()), true).unwrap();
+            // The client may have given up already.
+            let Ok(mut stream) = respond.send_response(Response::new(()), false) else { return };
+            let _ = stream.send_data(Bytes::from_static(body.as_bytes()), true);
             if matches!(behaviour, Behaviour::AnswerAndClose(_)) {
                 connection.graceful_shutdown();
             }
         }
         Behaviour::Stall | Behaviour::Break => {
-            let mut stream = respond.send_response(Response::new(()), false).unwrap();
-            stream.send_data(Bytes::from_static(b"{"), false).unwrap();
+            let Ok(mut stream) = respond.send_response(Response::new(()), false) else { return };
+            let _ = stream.send_data(Bytes::from_static(b"{"), false);
             unanswered.lock().unwrap().push(Box::new(stream));
         }
         Behaviour::Reset(reason) => respond.send_reset(reason),
