@@ -200,6 +200,18 @@ const PROMISED: &[(&str, &str, &[&str], &str)] = &[
         "When the client secret expires according to the configuration, in seconds since the Unix epoch.",
     ),
     (
+        "oauth_probe_client_certificate_expiry_timestamp_seconds",
+        "gauge",
+        &[],
+        "When the client certificate or another of its chain expires first, in seconds since the Unix epoch.",
+    ),
+    (
+        "oauth_probe_tls_certificate_expiry_timestamp_seconds",
+        "gauge",
+        &["request", "certificate"],
+        "When the server's own certificate and the first of its chain expire, in seconds since the Unix epoch.",
+    ),
+    (
         "oauth_probe_build_info",
         "gauge",
         &["version", "revision", "rustversion"],

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod exporter;
+mod raw_server;
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use oauth_probe_exporter::simulator::{ClientSettings, Fault, Server, Settings, S
 use serde_json::Value;
 
 use exporter::{Exporter, run, run_with};
+use raw_server::{Authority, RawServer, answer, tls_config};
 
 const SECRET: &str = "canary-secret";
 
@@ -35,6 +37,7 @@ async fn check_works_from_the_four_variables_alone() {
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.stdout.contains("✓ token") && output.stdout.contains("✓ ping"), "{}", output.stdout);
     assert!(output.stdout.contains("a token that lives"), "{}", output.stdout);
+    assert!(output.stdout.contains("status 200 over HTTP/1.1 from 127.0.0.1:"), "{}", output.stdout);
     assert_eq!(simulator.control().counts("acme").token_requests, 1);
     assert_eq!(simulator.control().counts("acme").pings_accepted, 1);
 }
@@ -84,7 +87,55 @@ async fn check_tells_a_script_the_same_as_a_person() {
     assert_eq!(target["fault"], "resource_server");
     assert_eq!(target["steps"][0]["success"], true);
     assert_eq!(target["steps"][1]["status"], 503);
+    assert_eq!(target["steps"][1]["http_version"], "HTTP/1.1");
     assert!(target["steps"][1]["duration_seconds"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test]
+async fn check_tells_when_certificates_expire_also_those_that_it_refuses() {
+    let authority = Authority::new();
+    let until = |year| {
+        move |params: &mut rcgen::CertificateParams| {
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        }
+    };
+    let token = answer(200, "", r#"{"access_token":"abc","token_type":"Bearer","expires_in":60}"#);
+    let good = authority.intermediate(until(2098)).issue("127.0.0.1", until(2099));
+    let authorization = RawServer::tls(token, tls_config(&good, Some(&authority))).await;
+    let expired = authority.issue("127.0.0.1", until(2022));
+    let api = RawServer::tls(answer(200, "", "{}"), tls_config(&expired, None)).await;
+    let (cert_file, key_file) = authority.files("client", &authority.issue("client", until(2097)));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("probe.yml");
+    let text = format!(
+        "targets:\n  - name: x\n    authorization_server: https://{}\n    resource_server: https://{}\n    \
+         client_id: c\n    client_secret: s\n    tls: {{ ca_file: {}, cert_file: {}, key_file: {} }}\n",
+        authorization.address,
+        api.address,
+        authority.ca_file().display(),
+        cert_file.display(),
+        key_file.display(),
+    );
+    std::fs::write(&path, text).unwrap();
+    let run_check = async |form| run(&["check", "--output", form, "--config.file", path.to_str().unwrap()]).await;
+    let text = run_check("text").await.stdout;
+    for (kind, expected) in [
+        ("  certificate expires in ", " days, at 2099-01-01T00:00:00Z"),
+        ("an intermediate certificate expires in ", " days, at 2098-01-01T00:00:00Z"),
+        ("our certificate expires in ", " days, at 2097-01-01T00:00:00Z"),
+        ("  certificate expired ", " days ago, at 2022-01-01T00:00:00Z"),
+    ] {
+        assert!(text.lines().any(|line| line.contains(kind) && line.ends_with(expected)), "{kind} in {text}");
+    }
+    let document: Value = serde_json::from_str(&run_check("json").await.stdout).unwrap();
+    let steps = &document["targets"][0]["steps"];
+    assert_eq!(steps[0]["certificate"]["leaf_expires"], "2099-01-01T00:00:00Z");
+    assert_eq!(steps[0]["certificate"]["earliest_expires"], "2098-01-01T00:00:00Z");
+    assert!(steps[0]["certificate"]["days_left"].as_f64().unwrap() > 0.0);
+    assert_eq!(steps[0]["client_certificate_expires"], "2097-01-01T00:00:00Z");
+    assert_eq!(steps[1]["reason"], "certificate");
+    assert!(steps[1]["certificate"]["days_left"].as_f64().unwrap() < 0.0);
 }
 
 #[tokio::test]

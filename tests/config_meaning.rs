@@ -12,6 +12,7 @@ use oauth_probe_exporter::model::target::{
     SecretSource, Target, TokenPolicy, Transport, Verification,
 };
 use serde_json::json;
+use url::Host;
 
 const SMALLEST: &str = "targets:
   - name: production
@@ -48,7 +49,7 @@ targets:
       refresh_margin: 45s
       default_lifetime: 1h
       expected_scopes: read write
-      tls: { ca_file: auth.pem }
+      tls: { ca_file: auth.pem, server_name: AUTH.example.net }
     ping:
       path: /ping
       method: POST
@@ -60,7 +61,7 @@ targets:
       tls: { insecure_skip_verify: true, cert_file: other.pem, key_file: other.key }
     latency_objective: 250ms
     checks: []
-    tls: { ca_file: both.pem, cert_file: client.pem, key_file: client.key, insecure_skip_verify: false }
+    tls: { ca_file: both.pem, cert_file: client.pem, key_file: client.key, insecure_skip_verify: false, server_name: '2001:db8::1' }
     proxy_url: http://user:p%40ss@proxy.example.com:3128
     allow_plaintext: true
 "#;
@@ -175,7 +176,7 @@ fn every_key_of_the_ping_and_of_the_connection_arrives_where_it_belongs() {
     let token_transport = Transport {
         ca_file: Some("auth.pem".into()),
         identity: identity("client.pem", "client.key"),
-        server_name: None,
+        server_name: Some(Host::Domain("auth.example.net".to_owned())),
         verification: Verification::Full,
         proxy: proxy.clone(),
     };
@@ -183,7 +184,7 @@ fn every_key_of_the_ping_and_of_the_connection_arrives_where_it_belongs() {
     let ping_transport = Transport {
         ca_file: Some("both.pem".into()),
         identity: identity("other.pem", "other.key"),
-        server_name: None,
+        server_name: Some(Host::Ipv6("2001:db8::1".parse().expect("an address"))),
         verification: Verification::Skip,
         proxy,
     };

@@ -114,6 +114,30 @@ fn target_keys_that_are_refused() {
         ),
         ("tls: { cert_file: c }", "tls.cert_file: is of no use alone; write `key_file` beside it"),
         ("ping: { tls: { key_file: k } }", "ping.tls.key_file: is of no use alone; write `cert_file` beside it"),
+        (
+            "tls: { server_name: '*.example.com' }",
+            "tls.server_name: is neither a host name nor an IP address; write such as `api.example.com`",
+        ),
+        (
+            "tls: { server_name: api.example.com:443 }",
+            "tls.server_name: is neither a host name nor an IP address; write such as `api.example.com`",
+        ),
+        (
+            "tls: { server_name: api..example.com }",
+            "tls.server_name: is neither a host name nor an IP address; write such as `api.example.com`",
+        ),
+        (
+            "tls: { server_name: -a.example.com }",
+            "tls.server_name: is neither a host name nor an IP address; write such as `api.example.com`",
+        ),
+        (
+            "tls: { server_name: '' }",
+            "tls.server_name: is neither a host name nor an IP address; write such as `api.example.com`",
+        ),
+        (
+            "ping: { tls: { server_name: 'https://api.example.com' } }",
+            "ping.tls.server_name: is not a name alone; write the host without scheme and path, such as `api.example.com`",
+        ),
         ("tls: { ca_file: '' }", "tls.ca_file: is not a file name; name a file"),
         (
             "tls: { insecure_skip_verify: yes }",
@@ -207,7 +231,6 @@ fn what_is_not_available_yet_is_refused_by_name() {
         ("checks: [no_token]", "checks: is not available in this version; remove it"),
         ("checks_every: 10", "checks_every: is not available in this version; remove it"),
         ("api_key_env: KEY", "api_key_env: is not available in this version; remove it"),
-        ("tls: { server_name: a }", "tls.server_name: is not available in this version; remove it"),
     ];
     for (text, expected) in table {
         assert_eq!(of_good_target(text), format!("probe.yml:7: targets[0] (production): {expected}"), "{text}");

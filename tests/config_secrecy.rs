@@ -14,7 +14,7 @@ targets:
 ";
 
 /// Every key that a value can stand behind, wrong ones among them.
-const KEYS: [&str; 46] = [
+const KEYS: [&str; 47] = [
     "secret",
     "clientsecret",
     "password",
@@ -61,6 +61,7 @@ const KEYS: [&str; 46] = [
     "ping.expect.status",
     "ping.connection",
     "tls",
+    "tls.server_name",
 ];
 
 /// Shapes that a value can have, quoted or not.

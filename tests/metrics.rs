@@ -106,6 +106,33 @@ fn constants_come_from_the_configuration() {
 }
 
 #[test]
+fn certificates_are_absent_until_seen_and_stay_those_of_the_last_handshake() {
+    let tls = "tls_certificate_expiry_timestamp_seconds";
+    assert!(scrape(&[], 0.0).lacks(tls, &[]));
+    let on_a_connection_used_again = || {
+        let mut report = good_cycle(30.0);
+        report.attempts.iter_mut().for_each(|attempt| attempt.trace.server_chain = None);
+        report
+    };
+    assert!(scrape(&[on_a_connection_used_again()], 40.0).lacks(tls, &[]));
+    let scrape = scrape(&[good_cycle(0.0), on_a_connection_used_again()], 40.0);
+    for request in ["token", "ping"] {
+        assert_eq!(scrape.one(tls, &[("request", request), ("certificate", "leaf")]), EPOCH + 3e6);
+        assert_eq!(scrape.one(tls, &[("request", request), ("certificate", "earliest")]), EPOCH + 2e6);
+    }
+}
+
+#[test]
+fn of_two_client_certificates_the_first_to_expire_is_shown() {
+    let client = "client_certificate_expiry_timestamp_seconds";
+    let mut report = good_cycle(0.0);
+    report.attempts[1].trace.client_certificate_expiry = Some(at(5e5).wall);
+    assert_eq!(scrape(&[report.clone()], 40.0).one(client, &[]), EPOCH + 5e5);
+    report.attempts.iter_mut().for_each(|attempt| attempt.trace.client_certificate_expiry = None);
+    assert!(scrape(&[report], 40.0).lacks(client, &[]));
+}
+
+#[test]
 fn last_cycle_is_the_start_of_the_target_until_one_has_ended() {
     assert_eq!(scrape(&[], 7.0).one("last_cycle_timestamp_seconds", &[]), EPOCH);
     assert_eq!(scrape(&[good_cycle(30.0)], 40.0).one("last_cycle_timestamp_seconds", &[]), EPOCH + 30.5);

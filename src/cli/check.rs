@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -10,8 +11,9 @@ use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
 use crate::model::advice::advice;
 use crate::model::fault::{Cause, Request};
-use crate::model::report::{Attempt, CycleReport, Phase, Phases};
+use crate::model::report::{Attempt, ChainExpiry, CycleReport, HttpVersion, Phase, Phases};
 use crate::model::target::{Config, Target};
+use crate::model::time::unix_seconds;
 use crate::model::token::TokenState;
 use crate::probe::{Tools, run_cycle};
 
@@ -120,10 +122,22 @@ struct JsonStep {
     reason: Option<&'static str>,
     fault: Option<&'static str>,
     status: Option<u16>,
+    http_version: Option<&'static str>,
     duration_seconds: f64,
     phases_seconds: JsonPhases,
     broke_off_in: Option<&'static str>,
     address: Option<String>,
+    certificate: Option<JsonCertificate>,
+    client_certificate_expires: Option<String>,
+}
+
+/// Of the server.
+#[derive(Serialize)]
+struct JsonCertificate {
+    leaf_expires: String,
+    earliest_expires: String,
+    /// Until the earliest does; negative if it has.
+    days_left: f64,
 }
 
 #[derive(Serialize)]
@@ -184,11 +198,26 @@ fn json_step(target: &Target, attempt: &Attempt) -> JsonStep {
         reason: cause.map(|cause| cause.reason.as_str()),
         fault: cause.map(|cause| cause.fault().as_str()),
         status: attempt.trace.status,
+        http_version: attempt.trace.http_version.map(HttpVersion::as_str),
         duration_seconds: attempt.trace.duration.as_secs_f64(),
         phases_seconds: json_phases(attempt.trace.phases),
         broke_off_in: attempt.trace.broke_off_in.map(Phase::as_str),
         address: attempt.trace.peer.map(|peer| peer.to_string()),
+        certificate: attempt.trace.server_chain.map(|chain| json_certificate(chain, attempt.trace.started.wall)),
+        client_certificate_expires: attempt.trace.client_certificate_expiry.map(rfc3339),
     }
+}
+
+fn json_certificate(chain: ChainExpiry, now: SystemTime) -> JsonCertificate {
+    JsonCertificate {
+        leaf_expires: rfc3339(chain.leaf),
+        earliest_expires: rfc3339(chain.earliest),
+        days_left: (unix_seconds(chain.earliest) - unix_seconds(now)) / 86_400.0,
+    }
+}
+
+fn rfc3339(wall: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(wall).to_string()
 }
 
 fn json_phases(phases: Phases) -> JsonPhases {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::model::advice::advice;
 use crate::model::fault::{Cause, Reason, Request};
@@ -91,15 +91,31 @@ fn write_attempt(text: &mut String, target: &Target, attempt: &Attempt, style: S
         (None, Duration::ZERO) => writeln!(text, "           not sent")?,
         (status, duration) => {
             let what = status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
+            let version = trace.http_version.map_or_else(String::new, |version| format!(" over {}", version.as_str()));
             let from = trace.peer.map_or_else(String::new, |peer| format!(" from {peer}"));
-            writeln!(text, "           {what}{from} in {}{}", in_words(duration), Breakdown(trace))?;
+            writeln!(text, "           {what}{version}{from} in {}{}", in_words(duration), Breakdown(trace))?;
         }
     }
+    write_certificates(text, trace)?;
     if let Err(failure) = attempt.result {
         let cause = Cause { request: attempt.request, reason: failure.reason };
         writeln!(text, "           {}, fault: {}", cause.reason.as_str(), cause.fault().as_str())?;
     }
     Ok(())
+}
+
+fn write_certificates(text: &mut String, trace: &Trace) -> fmt::Result {
+    let relative = |wall| Expiry { wall, now: trace.started.wall };
+    if let Some(chain) = trace.server_chain {
+        writeln!(text, "           certificate {}", relative(chain.leaf))?;
+        if chain.earliest < chain.leaf {
+            writeln!(text, "           an intermediate certificate {}", relative(chain.earliest))?;
+        }
+    }
+    match trace.client_certificate_expiry {
+        Some(expiry) => writeln!(text, "           our certificate {}", relative(expiry)),
+        None => Ok(()),
+    }
 }
 
 fn write_token(text: &mut String, finding: &Finding) -> fmt::Result {
@@ -146,6 +162,27 @@ impl fmt::Display for Breakdown<'_> {
         }
         Ok(())
     }
+}
+
+/// When a certificate expires, or did, seen from `now`.
+struct Expiry {
+    wall: SystemTime,
+    now: SystemTime,
+}
+
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = humantime::format_rfc3339_seconds(self.wall);
+        match self.wall.duration_since(self.now) {
+            Ok(left) => write!(f, "expires in {}, at {date}", in_days(left)),
+            Err(past) => write!(f, "expired {} ago, at {date}", in_days(past.duration())),
+        }
+    }
+}
+
+fn in_days(duration: Duration) -> String {
+    let hours = duration.as_secs() / 3600;
+    if hours < 48 { format!("{hours} hours") } else { format!("{} days", hours / 24) }
 }
 
 fn in_words(duration: Duration) -> String {

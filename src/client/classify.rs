@@ -21,9 +21,7 @@ pub(super) fn classify(error: &reqwest::Error, stage: Stage, path: NetworkPath) 
     if stage < Stage::Handshaking && path.is_proxied() {
         return Reason::Proxy;
     }
-    if let Some(problem) = causes(error).find_map(<dyn Error>::downcast_ref)
-        && let Some(reason) = classify_tls(problem, stage)
-    {
+    if let Some(reason) = causes(error).find_map(tls_error).and_then(|problem| classify_tls(&problem, stage)) {
         return reason;
     }
     match stage {
@@ -52,8 +50,12 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), |&error| inner(error).or_else(|| error.source()))
 }
 
-/// What an I/O error wraps; its `source` would be that of the wrapped one, which would then go unseen.
+/// What an I/O error wraps; its `source` would be that of the wrapped one, which would then go unseen. And what an
+/// error of HTTP/2 wraps, which has no `source` at all.
 fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        return error.get_io().map(|inner| inner as &(dyn Error + 'static));
+    }
     error.downcast_ref::<io::Error>()?.get_ref().map(|inner| inner as &(dyn Error + 'static))
 }
 
@@ -66,40 +68,53 @@ fn is_local(error: &io::Error) -> bool {
         .any(|errno| errno.raw_os_error() == code)
 }
 
+/// Of an I/O error, HTTP/2 keeps no more than kind and text. The alerts that matter are known by it.
+fn tls_error(cause: &(dyn Error + 'static)) -> Option<rustls::Error> {
+    if let Some(error) = cause.downcast_ref::<io::Error>() {
+        let text = error.to_string();
+        let alerts = ABOUT_OUR_CERTIFICATE.into_iter().chain(ABOUT_OUR_CERTIFICATE_LATER);
+        return alerts.map(rustls::Error::AlertReceived).find(|alert| alert.to_string() == text);
+    }
+    cause.downcast_ref::<rustls::Error>().cloned()
+}
+
 /// What TLS says more exactly than the stage does.
 fn classify_tls(error: &rustls::Error, stage: Stage) -> Option<Reason> {
     match error {
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Some(Reason::Certificate),
-        rustls::Error::AlertReceived(alert) if is_about_our_certificate(*alert) => Some(Reason::ClientCertificate),
+        rustls::Error::AlertReceived(alert) if ABOUT_OUR_CERTIFICATE.contains(alert) => Some(Reason::ClientCertificate),
         // Under TLS 1.3 the server looks at our certificate when our side of the handshake is over: what it then
         // objects to can be nothing else.
-        rustls::Error::AlertReceived(AlertDescription::DecryptError | AlertDescription::HandshakeFailure)
-            if stage == Stage::Sent =>
-        {
+        rustls::Error::AlertReceived(alert) if stage == Stage::Sent && ABOUT_OUR_CERTIFICATE_LATER.contains(alert) => {
             Some(Reason::ClientCertificate)
         }
         _ => None,
     }
 }
 
-const fn is_about_our_certificate(alert: AlertDescription) -> bool {
-    matches!(
-        alert,
-        AlertDescription::NoCertificate
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied
-            | AlertDescription::CertificateRequired
-    )
-}
+const ABOUT_OUR_CERTIFICATE: [AlertDescription; 9] = [
+    AlertDescription::NoCertificate,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::AccessDenied,
+    AlertDescription::CertificateRequired,
+];
+
+/// About our certificate if they come when the handshake is over.
+const ABOUT_OUR_CERTIFICATE_LATER: [AlertDescription; 2] =
+    [AlertDescription::DecryptError, AlertDescription::HandshakeFailure];
 
 fn is_close(cause: &(dyn Error + 'static)) -> bool {
     if let Some(error) = cause.downcast_ref::<hyper::Error>() {
         return error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+    }
+    // A stream that the server resets, or a connection that it says goodbye to.
+    if let Some(error) = cause.downcast_ref::<h2::Error>() {
+        return error.is_remote();
     }
     cause.downcast_ref::<io::Error>().is_some_and(|error| {
         matches!(

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::Response;
 use reqwest::header::{DATE, RETRY_AFTER};
+use reqwest::{Response, Version};
 use zeroize::Zeroizing;
 
 use crate::clock::{BootClock, Clock};
 use crate::model::fault::Reason;
-use crate::model::report::Trace;
+use crate::model::report::{HttpVersion, Trace};
 use crate::model::response::{clock_skew, parse_retry_after};
 
 use super::classify::{classify, timed_out};
@@ -19,7 +19,7 @@ use super::request;
 use super::timeline::{Stage, Timeline};
 
 /// No answer that means anything here is longer.
-const LONGEST_BODY: usize = 1024 * 1024;
+pub(super) const LONGEST_BODY: u32 = 1024 * 1024;
 
 /// A whole answer.
 pub(super) struct Answer {
@@ -33,6 +33,7 @@ pub(super) struct Answer {
 #[derive(Clone, Copy, Default)]
 struct Head {
     status: Option<u16>,
+    http_version: Option<HttpVersion>,
     peer: Option<SocketAddr>,
     clock_skew: Option<f64>,
 }
@@ -40,9 +41,13 @@ struct Head {
 /// Sends `request`; over within `bound`.
 pub(super) async fn exchange(
     channel: &Channel,
-    request: reqwest::Request,
+    mut request: reqwest::Request,
     bound: Duration,
 ) -> (Trace, Result<Answer, Reason>) {
+    if let Some(alias) = &channel.alias {
+        alias.put_on(&mut request);
+    }
+    let bound = refresh_files(channel, bound).await;
     let started = BootClock.now();
     let timeline = Timeline::begin(channel.path);
     let mut head = Head::default();
@@ -61,13 +66,23 @@ pub(super) async fn exchange(
         duration: timeline.elapsed(),
         sent: timeline.stage() == Stage::Sent,
         status: head.status,
+        http_version: head.http_version,
         connections_opened: timeline.connections_opened(),
         phases: timeline.phases(),
         broke_off_in,
         peer: timeline.peer().or(head.peer),
         clock_skew: head.clock_skew,
+        server_chain: timeline.server_chain(),
+        client_certificate_expiry: channel.tls_files.client_certificate_expiry(),
     };
     (trace, result)
+}
+
+/// Takes certificate files that were swapped; no part of what is measured. Gives what is left of `bound`.
+async fn refresh_files(channel: &Channel, bound: Duration) -> Duration {
+    let begun = BootClock.now();
+    channel.tls_files.refresh(bound).await;
+    bound.saturating_sub(begun.moment.until(BootClock.now().moment))
 }
 
 async fn send(
@@ -85,16 +100,26 @@ async fn send(
     let header = |name| request::answer_header(response.headers(), name);
     let clock_skew = header(DATE).and_then(|date| clock_skew(date, made));
     let retry_after = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, now));
-    *head = Head { status: Some(status), peer: response.remote_addr(), clock_skew };
+    let http_version = http_version(response.version());
+    *head = Head { status: Some(status), http_version, peer: response.remote_addr(), clock_skew };
     let body = read_body(&mut response).await?;
     timeline.ended();
     Ok(Answer { status, body, retry_after })
 }
 
+const fn http_version(version: Version) -> Option<HttpVersion> {
+    match version {
+        Version::HTTP_10 => Some(HttpVersion::Http10),
+        Version::HTTP_11 => Some(HttpVersion::Http11),
+        Version::HTTP_2 => Some(HttpVersion::Http2),
+        _ => None,
+    }
+}
+
 async fn read_body(response: &mut Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > LONGEST_BODY {
+        if body.len() + chunk.len() > LONGEST_BODY as usize {
             return Ok(None);
         }
         body.extend_from_slice(&chunk);

@@ -1,24 +1,29 @@
 //! Outbound: the one place that knows reqwest and reads secrets. [`Wire`] is all that the engine sees of it.
 
+mod alias;
 mod assertion;
+mod certificate;
 mod classify;
 mod connector;
 mod credential;
 mod exchange;
 mod files;
+mod pem;
 mod pool;
 mod request;
 mod resolver;
+mod rotation;
 mod secrets;
 mod signer;
 mod timeline;
 mod tls;
+mod verifier;
 mod wire;
 
 pub use credential::KeyError;
+pub use pem::TlsError;
 pub use pool::{ClientError, ClientPool};
 pub use signer::KeyProblem;
-pub use tls::TlsError;
 pub use wire::HttpWire;
 
 use std::future::Future;

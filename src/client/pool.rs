@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
@@ -10,11 +11,14 @@ use url::{Host, Url};
 
 use crate::model::target::{ConnectionMode, Transport};
 
+use super::alias::{Alias, AliasResolver};
 use super::connector::TimedConnectorLayer;
 use super::credential::KeyError;
+use super::exchange::LONGEST_BODY;
+use super::pem::TlsError;
 use super::resolver::SharedResolver;
 use super::secrets::FileReads;
-use super::tls::{self, TlsError};
+use super::tls::{self, Tls, TlsFiles};
 
 /// Sent with every request, so that a provider can tell who is asking.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -50,15 +54,29 @@ pub enum ClientError {
 pub struct ClientPool {
     resolver: SharedResolver,
     environment: Matcher,
-    shared: HashMap<(Transport, Option<Route>, Duration), reqwest::Client>,
+    tls: HashMap<Transport, Tls>,
+    shared: HashMap<Access, reqwest::Client>,
     file_reads: FileReads,
 }
 
-/// A client, and whether it goes through a proxy.
+/// A client, whether it goes through a proxy, and how it shows who we are.
 #[derive(Clone, Debug)]
 pub(super) struct Channel {
     pub(super) http: reqwest::Client,
     pub(super) path: NetworkPath,
+    pub(super) tls_files: Arc<TlsFiles>,
+    pub(super) alias: Option<Alias>,
+}
+
+/// What a client is made for; all that agree in it share one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Access {
+    transport: Transport,
+    route: Option<Route>,
+    /// The one host to which all its connections lead, if that goes by another name in TLS.
+    aliased: Option<Host<String>>,
+    /// The bound of its requests.
+    timeout: Duration,
 }
 
 /// Who is spoken to first.
@@ -97,6 +115,7 @@ impl ClientPool {
         Self {
             resolver: SharedResolver::system(),
             environment: Matcher::from_env(),
+            tls: HashMap::new(),
             shared: HashMap::new(),
             file_reads: FileReads::new(),
         }
@@ -117,44 +136,63 @@ impl ClientPool {
     ) -> Result<Channel, ClientError> {
         let route = self.route(endpoint, transport)?;
         let path = route.as_ref().map_or(NetworkPath::Direct, Route::path);
-        if mode == ConnectionMode::Reuse {
+        let transport = fitted(transport, endpoint);
+        let alias = Alias::of(endpoint, &transport);
+        if alias.is_some() && route.is_some() {
+            let host = endpoint.host_str().unwrap_or_default().to_owned();
+            return Err(ClientError::Proxy { host, problem: "tls.server_name does not work through a proxy" });
+        }
+        let tls = self.tls(&transport)?;
+        let tls_files = Arc::clone(&tls.files);
+        let aliased = alias.as_ref().and_then(|_alias| endpoint.host()).map(|host| host.to_owned());
+        let access = Access { transport, route, aliased, timeout };
+        let http = match (mode, self.shared.get(&access)) {
             // Kept-alive connections are not shared, or the pings of one target would warm those of another.
-            return Ok(Channel { http: self.build(transport, route.as_ref(), mode, timeout)?, path });
-        }
-        let key = (transport.clone(), route, timeout);
-        if let Some(http) = self.shared.get(&key) {
-            return Ok(Channel { http: http.clone(), path });
-        }
-        let http = self.build(transport, key.1.as_ref(), mode, timeout)?;
-        self.shared.insert(key, http.clone());
-        Ok(Channel { http, path })
+            (ConnectionMode::Reuse, _) => self.build(tls, &access, mode)?,
+            (ConnectionMode::Fresh, Some(http)) => http.clone(),
+            (ConnectionMode::Fresh, None) => {
+                let http = self.build(tls, &access, mode)?;
+                self.shared.insert(access, http.clone());
+                http
+            }
+        };
+        Ok(Channel { http, path, tls_files, alias })
     }
 
-    fn build(
-        &self,
-        transport: &Transport,
-        route: Option<&Route>,
-        mode: ConnectionMode,
-        timeout: Duration,
-    ) -> Result<reqwest::Client, ClientError> {
+    fn tls(&mut self, transport: &Transport) -> Result<Tls, TlsError> {
+        if let Some(tls) = self.tls.get(transport) {
+            return Ok(tls.clone());
+        }
+        let tls = tls::tls(transport, self.file_reads())?;
+        self.tls.insert(transport.clone(), tls.clone());
+        Ok(tls)
+    }
+
+    fn build(&self, tls: Tls, access: &Access, mode: ConnectionMode) -> Result<reqwest::Client, ClientError> {
         let idle_connections = match mode {
             ConnectionMode::Fresh => 0,
             ConnectionMode::Reuse => 1,
         };
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
-            .tls_backend_preconfigured(tls::configuration(transport)?)
-            .dns_resolver(self.resolver.clone())
+            .tls_backend_preconfigured(tls.config)
             .connector_layer(TimedConnectorLayer)
             // Shared out among a host's addresses, so that one that drops packets leaves time for the next.
-            .connect_timeout(timeout)
+            .connect_timeout(access.timeout)
             .pool_max_idle_per_host(idle_connections)
             .pool_idle_timeout(LONGEST_IDLE)
+            // A server that sends more than an answer can be fills no memory with it.
+            .http2_initial_stream_window_size(LONGEST_BODY)
+            .http2_initial_connection_window_size(LONGEST_BODY)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy();
-        if let Some(route) = route {
+        builder = match &access.aliased {
+            None => builder.dns_resolver(self.resolver.clone()),
+            Some(host) => builder.dns_resolver(AliasResolver::new(host.clone(), self.resolver.clone())),
+        };
+        if let Some(route) = &access.route {
             let mut proxy = reqwest::Proxy::all(&route.address).map_err(ClientError::Build)?;
             if let Some(authorization) = &route.authorization {
                 proxy = proxy.custom_http_auth(authorization.clone());
@@ -201,6 +239,14 @@ impl fmt::Debug for ClientPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientPool").field("shared", &self.shared.len()).finish_non_exhaustive()
     }
+}
+
+/// Without a name for TLS where that makes no difference.
+fn fitted(transport: &Transport, endpoint: &Url) -> Transport {
+    let host = endpoint.host().map(|host| host.to_owned());
+    let differs = endpoint.scheme() == "https" && transport.server_name != host;
+    let server_name = transport.server_name.clone().filter(|_name| differs);
+    Transport { server_name, ..transport.clone() }
 }
 
 fn is_loopback(endpoint: &Url) -> bool {

@@ -120,13 +120,20 @@ impl Inner {
 
 impl Resolve for SharedResolver {
     fn resolve(&self, name: Name) -> Resolving {
+        self.resolve_host(name.as_str().to_owned())
+    }
+}
+
+impl SharedResolver {
+    /// Looks up `name` for the request that is being polled.
+    pub(super) fn resolve_host(&self, name: String) -> Resolving {
         let resolver = self.clone();
         let timeline = Timeline::current();
         Box::pin(async move {
             if let Some(timeline) = &timeline {
                 timeline.resolve_begun();
             }
-            let addresses = resolver.addresses(name.as_str()).await?;
+            let addresses = resolver.addresses(&name).await?;
             if let Some(timeline) = &timeline {
                 timeline.resolved();
             }

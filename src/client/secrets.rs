@@ -40,6 +40,16 @@ impl FileReads {
     pub(super) fn new() -> Self {
         Self(Arc::new(Semaphore::new(READS)))
     }
+
+    /// Reads on a thread that may block; `None` if too many do already.
+    pub(super) fn try_start(&self, read: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
+        let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
+        Some(tokio::task::spawn_blocking(move || {
+            // Given back with the thread, not when nobody waits any more.
+            let _permit = permit;
+            read();
+        }))
+    }
 }
 
 impl SecretReader {

@@ -17,7 +17,7 @@ use zeroize::Zeroize;
 use crate::model::assertion::{HmacAlgorithm, SignatureAlgorithm};
 use crate::model::secret::Secret;
 
-use super::files::pem_problem;
+use super::pem::pem_problem;
 
 /// A key and how it signs.
 pub(super) struct Signer {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::model::report::{Phase, Phases};
+use crate::model::report::{ChainExpiry, Phase, Phases};
 
 use super::pool::NetworkPath;
 
@@ -41,6 +41,7 @@ struct Marks {
     broke_off: Option<Instant>,
     connections_opened: u32,
     peer: Option<SocketAddr>,
+    server_chain: Option<ChainExpiry>,
 }
 
 impl Timeline {
@@ -58,6 +59,7 @@ impl Timeline {
             broke_off: None,
             connections_opened: 0,
             peer: None,
+            server_chain: None,
         })))
     }
 
@@ -87,6 +89,15 @@ impl Timeline {
         self.mark(|marks, now| match marks.handshakes_of_proxy.checked_sub(1) {
             Some(still_to_come) => marks.handshakes_of_proxy = still_to_come,
             None => marks.handshake_begun = Some(now),
+        });
+    }
+
+    /// The server's certificates have come; what is thought of them is another matter. A proxy's are of no interest.
+    pub(super) fn chain_received(&self, chain: Option<ChainExpiry>) {
+        self.mark(|marks, _now| {
+            if marks.handshake_begun.is_some() {
+                marks.server_chain = chain;
+            }
         });
     }
 
@@ -129,6 +140,10 @@ impl Timeline {
     /// The other end of the connection that was opened for this request; a proxy's, if one is in between.
     pub(super) fn peer(&self) -> Option<SocketAddr> {
         self.read().peer
+    }
+
+    pub(super) fn server_chain(&self) -> Option<ChainExpiry> {
+        self.read().server_chain
     }
 
     pub(super) fn phases(&self) -> Phases {

@@ -1,162 +1,131 @@
 //! TLS for both servers: whom to trust, who we are, full handshakes only, and the mark at which a handshake begins.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
-    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue, WebPkiServerVerifier,
+    ClientSessionStore, ResolvesClientCert, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, NamedGroup, RootCertStore, SignatureScheme};
-use zeroize::Zeroizing;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, NamedGroup, SignatureScheme};
+use url::Host;
 
-use url::Url;
+use crate::model::target::{Identity, Transport};
 
-use crate::model::target::{Identity, Transport, Verification};
-
-use super::files::{pem_problem, read_regular};
+use super::certificate::chain_expiry;
+use super::pem::{PemFile, TlsError};
+use super::rotation::{Look, Rotating, Rotation};
+use super::secrets::FileReads;
 use super::timeline::Timeline;
+use super::verifier::{Trust, verifier};
 
-/// Bundles of all public authorities have less than a megabyte.
-const LONGEST_PEM: u64 = 16 * 1024 * 1024;
+const HTTP_1_1: &[u8] = b"http/1.1";
+const HTTP_2: &[u8] = b"h2";
 
-/// The TLS settings of a target cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file could not be read, or holds no PEM of the kind that is needed.
-    #[error("{}: cannot be read as a PEM {kind}: {problem}", path.display())]
-    Pem {
-        /// Which file.
-        path: PathBuf,
-        /// What it should hold.
-        kind: &'static str,
-        /// What was found instead; never its content.
-        problem: String,
-    },
-    /// Certificate and key do not belong together, or are of an unsupported kind.
-    #[error("{} and {}: cannot be used together: {problem}", cert_file.display(), key_file.display())]
-    Identity {
-        /// The certificate chain.
-        cert_file: PathBuf,
-        /// Its key.
-        key_file: PathBuf,
-        /// What rustls says of them.
-        problem: rustls::Error,
-    },
-    /// No root certificate is to be found on this machine.
-    #[error("no trusted root certificates found on this system; install ca-certificates or set tls.ca_file")]
-    NoRoots,
-    /// The roots were found but are of no use.
-    #[error("the trusted root certificates cannot be used: {0}")]
-    Roots(String),
+/// TLS as one transport wants it, shared by all clients that use that.
+#[derive(Clone, Debug)]
+pub(super) struct Tls {
+    pub(super) config: ClientConfig,
+    pub(super) files: Arc<TlsFiles>,
 }
 
-/// The rustls configuration for `transport`.
-pub(super) fn configuration(transport: &Transport) -> Result<ClientConfig, TlsError> {
+/// The files behind it, which may be swapped.
+#[derive(Debug)]
+pub(super) struct TlsFiles {
+    rotation: Rotation,
+    identity: Option<Arc<Rotating<OurCertificate>>>,
+}
+
+impl TlsFiles {
+    /// Takes what is new, if it is time to look. It takes a quarter of `bound` at most.
+    pub(super) async fn refresh(&self, bound: Duration) {
+        self.rotation.refresh(bound).await;
+    }
+
+    /// Expiry of the client certificate in use, or of the first of its chain.
+    pub(super) fn client_certificate_expiry(&self) -> Option<SystemTime> {
+        self.identity.as_ref()?.current().expiry
+    }
+}
+
+/// Reads the files of `transport`.
+pub(super) fn tls(transport: &Transport, reads: FileReads) -> Result<Tls, TlsError> {
     let provider = provider();
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let trust = Trust::of(transport, Arc::clone(&provider))?;
+    let identity = transport.identity.as_ref().map(OurCertificate::of).transpose()?.map(Arc::new);
+    let mut looks: Vec<Arc<dyn Look>> = Vec::new();
+    if let Trust::File(file) = &trust {
+        looks.push(Arc::clone(file) as _);
+    }
+    if let Some(files) = &identity {
+        looks.push(Arc::clone(files) as _);
+    }
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider supports TLS 1.2 and 1.3")
         .dangerous()
-        .with_custom_certificate_verifier(verifier(transport, provider)?);
-    let mut configuration = match &transport.identity {
+        .with_custom_certificate_verifier(verifier(transport, trust)?);
+    let mut config = match &identity {
         None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let (chain, key) = read_identity(identity)?;
-            builder.with_client_auth_cert(chain, key).map_err(|problem| TlsError::Identity {
-                cert_file: identity.cert_file.clone(),
-                key_file: identity.key_file.clone(),
-                problem,
-            })?
-        }
+        Some(identity) => builder.with_client_cert_resolver(Arc::new(Presenter(Arc::clone(identity)))),
     };
-    configuration.resumption = Resumption::store(Arc::new(NoSessions));
-    Ok(configuration)
+    match &transport.server_name {
+        // Through HTTP/2 the server would be called by that name there, too.
+        Some(Host::Domain(_)) => config.alpn_protocols = vec![HTTP_1_1.into()],
+        name => {
+            config.alpn_protocols = vec![HTTP_2.into(), HTTP_1_1.into()];
+            // The name in the URL is not the one that is verified, and an address is never sent.
+            config.enable_sni = name.is_none();
+        }
+    }
+    config.resumption = Resumption::store(Arc::new(NoSessions));
+    Ok(Tls { config, files: Arc::new(TlsFiles { rotation: Rotation::new(looks, reads), identity }) })
 }
 
-/// Whether there is anybody to trust, should `endpoint` need that: a server in the clear is probed without.
-pub(super) fn check_roots(endpoint: &Url, transport: &Transport) -> Result<(), TlsError> {
-    let by_system = transport.ca_file.is_none() && transport.verification == Verification::Full;
-    let missing = endpoint.scheme() == "https" && by_system && system_roots().is_empty();
-    if missing { Err(TlsError::NoRoots) } else { Ok(()) }
+/// Our certificate chain with its key.
+struct OurCertificate {
+    key: Arc<CertifiedKey>,
+    /// Of the first of the chain.
+    expiry: Option<SystemTime>,
+}
+
+impl OurCertificate {
+    fn of(identity: &Identity) -> Result<Rotating<Self>, TlsError> {
+        let Identity { cert_file, key_file } = identity.clone();
+        let (chain_pem, key_pem) = (PemFile::certificates(cert_file.clone()), PemFile::private_key(key_file.clone()));
+        Rotating::read(vec![chain_pem.clone(), key_pem.clone()], move |contents| {
+            let (chain, key) = (chain_pem.parse_certificates(&contents[0])?, key_pem.parse_key(&contents[1])?);
+            let expiry = chain.split_first().and_then(|(leaf, others)| chain_expiry(leaf, others));
+            let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|problem| TlsError::Identity {
+                cert_file: cert_file.clone(),
+                key_file: key_file.clone(),
+                problem,
+            })?;
+            Ok(Self { key: Arc::new(key), expiry: expiry.map(|chain| chain.earliest) })
+        })
+    }
+}
+
+/// Shows a server the certificate that is in use.
+#[derive(Debug)]
+struct Presenter(Arc<Rotating<OurCertificate>>);
+
+impl ResolvesClientCert for Presenter {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.current().key))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
 }
 
 /// The cryptography of the whole process.
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())))
-}
-
-fn verifier(transport: &Transport, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    if transport.verification == Verification::Skip {
-        return Ok(Arc::new(FixedVerdict { provider, verdict: Verdict::Accept }));
-    }
-    let roots = match &transport.ca_file {
-        Some(path) => Arc::new(read_roots(path)?),
-        None => system_roots(),
-    };
-    if roots.is_empty() {
-        return Ok(Arc::new(FixedVerdict { provider, verdict: Verdict::Refuse }));
-    }
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
-        .build()
-        .map_err(|problem| TlsError::Roots(problem.to_string()))?;
-    Ok(verifier)
-}
-
-/// Read once: the system's roots change with the system.
-fn system_roots() -> Arc<RootCertStore> {
-    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    let roots = ROOTS.get_or_init(|| {
-        let mut roots = RootCertStore::empty();
-        // A single odd certificate in the system's store is no reason to trust none of the others.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Arc::new(roots)
-    });
-    Arc::clone(roots)
-}
-
-fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(path)? {
-        roots.add(certificate).map_err(|problem| pem_error(path, "certificate", problem.to_string()))?;
-    }
-    Ok(roots)
-}
-
-fn read_identity(identity: &Identity) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let chain = read_certificates(&identity.cert_file)?;
-    let path = &identity.key_file;
-    let key = read_pem(path, "private key").and_then(|pem| {
-        PrivateKeyDer::from_pem_slice(&pem).map_err(|problem| damaged(path, "private key", &problem))
-    })?;
-    Ok((chain, key))
-}
-
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read_pem(path, "certificate")?;
-    let certificates = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|problem| damaged(path, "certificate", &problem))?;
-    if certificates.is_empty() {
-        return Err(damaged(path, "certificate", &pem::Error::NoItemsFound));
-    }
-    Ok(certificates)
-}
-
-fn read_pem(path: &Path, kind: &'static str) -> Result<Zeroizing<Vec<u8>>, TlsError> {
-    read_regular(path, LONGEST_PEM).map_err(|problem| pem_error(path, kind, problem.to_string()))
-}
-
-fn damaged(path: &Path, kind: &'static str, problem: &pem::Error) -> TlsError {
-    pem_error(path, kind, pem_problem(problem).to_owned())
-}
-
-fn pem_error(path: &Path, kind: &'static str, problem: String) -> TlsError {
-    TlsError::Pem { path: path.to_owned(), kind, problem }
 }
 
 /// Keeps no session, so that every handshake is a full one; rustls asks it for a hint as a handshake begins.
@@ -185,58 +154,5 @@ impl ClientSessionStore for NoSessions {
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         None
-    }
-}
-
-/// Judges every certificate alike, as long as the server holds its key.
-#[derive(Debug)]
-struct FixedVerdict {
-    provider: Arc<CryptoProvider>,
-    verdict: Verdict,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Verdict {
-    /// `insecure_skip_verify`: any certificate goes.
-    Accept,
-    /// There are no roots, so that none goes.
-    Refuse,
-}
-
-impl ServerCertVerifier for FixedVerdict {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.verdict {
-            Verdict::Accept => Ok(ServerCertVerified::assertion()),
-            Verdict::Refuse => Err(rustls::CertificateError::UnknownIssuer.into()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

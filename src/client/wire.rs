@@ -14,7 +14,7 @@ use super::credential::{Credential, CredentialReader};
 use super::exchange::{Answer, exchange};
 use super::pool::{Channel, ClientError, ClientPool};
 use super::secrets::Unavailable;
-use super::{PingExchange, TokenExchange, Wire, request, tls};
+use super::{PingExchange, TokenExchange, Wire, request, verifier};
 
 /// Sends the requests of one target with reqwest.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ impl HttpWire {
     /// When a certificate, key or proxy of the target cannot be used.
     pub fn new(target: Arc<Target>, pool: &mut ClientPool) -> Result<Self, ClientError> {
         let (token, ping) = (&target.token, &target.ping);
-        tls::check_roots(&token.endpoint, &token.transport)?;
-        tls::check_roots(&ping.endpoint, &ping.transport)?;
+        verifier::check_roots(&token.endpoint, &token.transport)?;
+        verifier::check_roots(&ping.endpoint, &ping.transport)?;
         let fresh = ConnectionMode::Fresh;
         Ok(Self {
             token_channel: pool.channel(&token.endpoint, &token.transport, fresh, target.timeout)?,
@@ -103,10 +103,13 @@ fn unsent() -> Trace {
         duration: Duration::ZERO,
         sent: false,
         status: None,
+        http_version: None,
         connections_opened: 0,
         phases: Phases::default(),
         broke_off_in: None,
         peer: None,
         clock_skew: None,
+        server_chain: None,
+        client_certificate_expiry: None,
     }
 }

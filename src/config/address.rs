@@ -24,6 +24,29 @@ pub(super) fn server(text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
+/// A name that a server's certificate can bear: of the DNS, or an address.
+///
+/// # Errors
+/// What is wrong, and what to write instead.
+pub(super) fn server_name(text: &str) -> Result<Host<String>, &'static str> {
+    const WANTED: &str = "is neither a host name nor an IP address; write such as `api.example.com`";
+    if text.contains('/') {
+        return Err("is not a name alone; write the host without scheme and path, such as `api.example.com`");
+    }
+    if let Ok(address) = text.parse() {
+        return Ok(Host::Ipv6(address));
+    }
+    let is_label = |label: &str| {
+        let characters = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        (1..=63).contains(&label.len()) && characters && !label.starts_with('-') && !label.ends_with('-')
+    };
+    match Host::parse(text) {
+        Ok(Host::Domain(name)) if name.len() > 253 || !name.split('.').all(is_label) => Err(WANTED),
+        Ok(host) => Ok(host),
+        Err(_) => Err(WANTED),
+    }
+}
+
 /// The URL of a proxy, its credentials taken out.
 ///
 /// # Errors

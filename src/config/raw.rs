@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use url::Url;
+use url::{Host, Url};
 
 use super::authentication::{RawAuth, RawJwt};
 use super::fields::{Fields, Spot};
@@ -79,6 +79,7 @@ pub(super) struct RawTls {
     pub(super) ca_file: Setting<PathBuf>,
     pub(super) cert_file: Setting<PathBuf>,
     pub(super) key_file: Setting<PathBuf>,
+    pub(super) server_name: Setting<Host<String>>,
     pub(super) insecure_skip_verify: Setting<bool>,
 }
 
@@ -175,20 +176,24 @@ impl RawPing {
 
 impl RawTls {
     fn read(fields: &mut Fields<'_>) -> Self {
-        let layer = Self {
+        Self {
             ca_file: fields.take("ca_file", scalars::file_name),
             cert_file: fields.take("cert_file", scalars::file_name),
             key_file: fields.take("key_file", scalars::file_name),
+            server_name: fields.take("server_name", server_name),
             insecure_skip_verify: fields.take("insecure_skip_verify", scalars::boolean),
-        };
-        unavailable::refuse_in_tls(fields);
-        layer
+        }
     }
 }
 
 fn server(mut spot: Spot<'_>) -> Option<Url> {
     let text = spot.text("write the server's URL, such as `https://auth.example.com`")?;
     address::server(text).map_or_else(|what| spot.refuse(what), Some)
+}
+
+fn server_name(mut spot: Spot<'_>) -> Option<Host<String>> {
+    let text = spot.text("write the name in the server's certificate, such as `api.example.com`")?;
+    address::server_name(text).map_or_else(|what| spot.refuse(what), Some)
 }
 
 fn path(mut spot: Spot<'_>) -> Option<String> {
@@ -267,6 +272,7 @@ impl Overlay for RawTls {
             ca_file: self.ca_file.over(&below.ca_file),
             cert_file: self.cert_file.over(&below.cert_file),
             key_file: self.key_file.over(&below.key_file),
+            server_name: self.server_name.over(&below.server_name),
             insecure_skip_verify: self.insecure_skip_verify.over(&below.insecure_skip_verify),
         }
     }

@@ -189,7 +189,7 @@ impl Resolver<'_> {
         Transport {
             ca_file: tls.ca_file.value().map(|file| self.directory.join(file)),
             identity,
-            server_name: None,
+            server_name: tls.server_name.value().cloned(),
             verification: if skip { Verification::Skip } else { Verification::Full },
             proxy: raw.proxy_url.value().cloned(),
         }

@@ -19,11 +19,6 @@ pub(super) fn refuse_in_target(fields: &mut Fields<'_>) {
     }
 }
 
-/// Keys below `tls`.
-pub(super) fn refuse_in_tls(fields: &mut Fields<'_>) {
-    refuse(fields, "server_name");
-}
-
 type Setting = super::setting::Setting<()>;
 
 fn refuse(fields: &mut Fields<'_>, key: &'static str) {

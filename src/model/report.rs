@@ -1,7 +1,7 @@
 //! What one cycle found. Metrics, log lines, `check` and the status page are all readings of this.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::fault::{Cause, Failure, Request};
 use super::time::Stamp;
@@ -57,6 +57,8 @@ pub struct Trace {
     pub sent: bool,
     /// Status of the answer, if there was one.
     pub status: Option<u16>,
+    /// Version of HTTP that was spoken, if there was an answer.
+    pub http_version: Option<HttpVersion>,
     /// Connections opened for it.
     pub connections_opened: u32,
     /// Where the time went.
@@ -67,6 +69,42 @@ pub struct Trace {
     pub peer: Option<SocketAddr>,
     /// By how many seconds the server's clock is ahead of ours, by the `Date` of its answer.
     pub clock_skew: Option<f64>,
+    /// Expiry of the chain that the server sent; `None` if there was no handshake, or it did not come that far.
+    pub server_chain: Option<ChainExpiry>,
+    /// Expiry of our certificate chain, if one is configured.
+    pub client_certificate_expiry: Option<SystemTime>,
+}
+
+/// A version of HTTP that a server can answer in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+}
+
+impl HttpVersion {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+        }
+    }
+}
+
+/// When the certificates of a chain expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainExpiry {
+    /// The server's own.
+    pub leaf: SystemTime,
+    /// The first of them; self-signed ones other than the leaf do not count.
+    pub earliest: SystemTime,
 }
 
 /// Where a request's time went; a phase that did not happen is absent, and the one in which the request failed lasted

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use url::Url;
+use url::{Host, Url};
 
 use super::assertion::{Assertion, AssertionKey};
 use super::secret::Secret;
@@ -171,7 +171,7 @@ pub struct Transport {
     /// Our certificate chain and its key, PEM.
     pub identity: Option<Identity>,
     /// Verified and sent as SNI instead of the URL's host.
-    pub server_name: Option<String>,
+    pub server_name: Option<Host<String>>,
     /// Whether the server's certificate is looked at.
     pub verification: Verification,
     /// `None`: from the environment. Loopback is never proxied.

@@ -5,7 +5,7 @@ use crate::model::token::Trigger;
 
 use super::family::{Family, Kind, PerTarget, counter, gauge, histogram, own_gauge};
 use super::text::{Samples, Value};
-use super::view::seconds;
+use super::view::{seconds, timestamp};
 
 /// All families of this exporter, in the order in which they are shown; `process_*` are the `prometheus` crate's.
 pub fn families() -> impl Iterator<Item = &'static Family> {
@@ -254,6 +254,25 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
         &[],
         "When the client secret expires according to the configuration, in seconds since the Unix epoch.",
         |view, out| out.put(&[], view.constants.client_secret_expires.map(Value::Millis)),
+    ),
+    gauge(
+        "oauth_probe_client_certificate_expiry_timestamp_seconds",
+        &[],
+        "When the client certificate or another of its chain expires first, in seconds since the Unix epoch.",
+        |view, out| out.put(&[], view.client_certificate_expiry()),
+    ),
+    gauge(
+        "oauth_probe_tls_certificate_expiry_timestamp_seconds",
+        &["request", "certificate"],
+        "When the server's own certificate and the first of its chain expire, in seconds since the Unix epoch.",
+        |view, out| {
+            each_request(|request| {
+                if let Some(chain) = view.server_chain(request) {
+                    out.put(&[request.as_str(), "leaf"], timestamp(chain.leaf));
+                    out.put(&[request.as_str(), "earliest"], timestamp(chain.earliest));
+                }
+            });
+        },
     ),
 ];
 

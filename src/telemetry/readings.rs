@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::model::fault::{Cause, Fault, Reason, Request};
-use crate::model::report::{Achievement, Attempt, CycleReport, Phases};
+use crate::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, Phases};
 use crate::model::time::unix_seconds;
 use crate::model::token::{TokenView, Trigger};
 
@@ -56,6 +56,10 @@ pub(super) struct RequestReadings {
     /// End of the last good attempt, in Unix milliseconds.
     pub(super) last_success: Option<i64>,
     pub(super) duration: Histogram,
+    /// Of the last handshake in which the server sent one.
+    pub(super) server_chain: Option<ChainExpiry>,
+    /// As it was used last.
+    pub(super) client_certificate_expiry: Option<SystemTime>,
 }
 
 /// The last attempt at a request.
@@ -76,6 +80,8 @@ impl Readings {
             last: None,
             last_success: None,
             duration: Histogram::new(bounds),
+            server_chain: None,
+            client_certificate_expiry: None,
         };
         Self {
             cycles_succeeded: 0,
@@ -126,6 +132,9 @@ impl RequestReadings {
         let trace = &attempt.trace;
         self.attempts += 1;
         self.connections_opened += u64::from(trace.connections_opened);
+        // A connection that is used again brings no certificates, and a secret that cannot be read uses none.
+        self.server_chain = trace.server_chain.or(self.server_chain);
+        self.client_certificate_expiry = trace.client_certificate_expiry.or(self.client_certificate_expiry);
         if trace.sent {
             self.duration.observe(trace.duration, bounds);
         }

@@ -1,9 +1,9 @@
 //! One target as a scrape sees it: its numbers read at one moment.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::model::fault::{Cause, Fault, Request};
-use crate::model::report::Phase;
+use crate::model::report::{ChainExpiry, Phase};
 use crate::model::time::Stamp;
 use crate::model::token::HeldView;
 
@@ -67,6 +67,15 @@ impl<'a> View<'a> {
         Some(Value::Millis((skew * 1000.0).round() as i64))
     }
 
+    pub(super) fn server_chain(&self, request: Request) -> Option<ChainExpiry> {
+        self.request(request).server_chain
+    }
+
+    /// The two requests may use different ones: the first to expire counts.
+    pub(super) fn client_certificate_expiry(&self) -> Option<Value> {
+        self.readings.requests.iter().filter_map(|request| request.client_certificate_expiry).min().map(timestamp)
+    }
+
     pub(super) fn http_status(&self, request: Request) -> Option<Value> {
         self.request(request).last.map(|attempt| Value::Count(attempt.status.unwrap_or(0).into()))
     }
@@ -122,6 +131,10 @@ impl<'a> View<'a> {
         let stale = request == Request::Ping && self.readings.last_cycle.is_some_and(|cycle| cycle.ping == Pinged::No);
         self.request(request).last.filter(|_attempt| !stale)
     }
+}
+
+pub(super) fn timestamp(wall: SystemTime) -> Value {
+    Value::Millis(unix_millis(wall))
 }
 
 pub(super) fn seconds(duration: Duration) -> Value {

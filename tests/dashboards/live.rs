@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 
 use super::exporter::Exporter;
 use super::preview::{self, Window};
+use super::raw_server::{Authority, RawServer, answer, tls_config};
 use super::support::Prometheus;
 use super::{known, lint, promql, shipped};
 
@@ -33,9 +34,10 @@ groups:
         labels: { severity: warning }
 "#;
 
-/// The demo's servers, the exporter that probes them, and Prometheus.
+/// The demo's servers and one that speaks TLS, the exporter that probes them, and Prometheus.
 struct Stage {
     simulator: Simulator,
+    _mutual: Mutual,
     _exporter: Exporter,
     prometheus: Prometheus,
     _rules: NamedTempFile,
@@ -45,7 +47,8 @@ struct Stage {
 impl Stage {
     async fn set(scrape_interval: u64) -> Self {
         let simulator = Simulator::start(Settings::demo()).await.unwrap();
-        let exporter = Exporter::start(&configuration(&simulator)).await;
+        let mutual = Mutual::start().await;
+        let exporter = Exporter::start(&(configuration(&simulator) + &mutual.target())).await;
         let mut rules = NamedTempFile::new().unwrap();
         rules.write_all(RULES.as_bytes()).unwrap();
         let prometheus = Prometheus::start(&format!(
@@ -55,7 +58,7 @@ impl Stage {
             exporter.address
         ))
         .await;
-        Self { simulator, _exporter: exporter, prometheus, _rules: rules, scrape_interval }
+        Self { simulator, _mutual: mutual, _exporter: exporter, prometheus, _rules: rules, scrape_interval }
     }
 
     fn window(&self, length: u64) -> Window {
@@ -68,6 +71,33 @@ impl Stage {
         for act in script.active_at(Duration::from_secs(40)) {
             self.simulator.control().set_faults(act.server, act.whom.clone(), [act.fault.clone()]);
         }
+    }
+}
+
+/// A server of both kinds that demands a client certificate.
+struct Mutual {
+    authority: Authority,
+    server: RawServer,
+}
+
+impl Mutual {
+    async fn start() -> Self {
+        let authority = Authority::new();
+        let both = r#"{"access_token":"abc","token_type":"Bearer","expires_in":60,"info":"pong","status":1}"#;
+        let config = tls_config(&authority.issue("127.0.0.1", |_| {}), Some(&authority));
+        Self { server: RawServer::tls(answer(200, "", both), config).await, authority }
+    }
+
+    fn target(&self) -> String {
+        let (certificate, key) = self.authority.files("client", &self.authority.issue("client", |_| {}));
+        format!(
+            "  - {{ name: mutual, client_id: mutual, token: {{ auth: tls }}, authorization_server: 'https://{address}', \
+             resource_server: 'https://{address}', tls: {{ ca_file: {ca}, cert_file: {certificate}, key_file: {key} }} }}\n",
+            address = self.server.address,
+            ca = self.authority.ca_file().display(),
+            certificate = certificate.display(),
+            key = key.display(),
+        )
     }
 }
 

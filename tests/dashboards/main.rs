@@ -10,6 +10,8 @@ mod live;
 #[path = "../../examples/dashboard_preview/preview.rs"]
 mod preview;
 mod promql;
+#[path = "../raw_server/mod.rs"]
+mod raw_server;
 mod rules;
 #[path = "../support/mod.rs"]
 mod support;

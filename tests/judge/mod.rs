@@ -171,6 +171,10 @@ impl Of<'_> {
         if let Some(success) = reports.iter().rfind(|report| report.verdict.is_ok()) {
             self.set("last_success_timestamp_seconds", &[], millis(success.ended.wall));
         }
+        let attempts = || reports.iter().flat_map(|report| &report.attempts);
+        if let Some(expiry) = attempts().filter_map(|attempt| attempt.trace.client_certificate_expiry).min() {
+            self.set("client_certificate_expiry_timestamp_seconds", &[], millis(expiry));
+        }
         for request in Request::ALL {
             self.request_gauges(request, reports);
         }
@@ -182,6 +186,11 @@ impl Of<'_> {
         if let Some(success) = attempts().rfind(|attempt| attempt.result.is_ok()) {
             let ended = success.trace.started.wall + success.trace.duration;
             self.set("request_last_success_timestamp_seconds", &[request.as_str()], millis(ended));
+        }
+        if let Some(chain) = attempts().rev().find_map(|attempt| attempt.trace.server_chain) {
+            let name = "tls_certificate_expiry_timestamp_seconds";
+            self.set(name, &[request.as_str(), "leaf"], millis(chain.leaf));
+            self.set(name, &[request.as_str(), "earliest"], millis(chain.earliest));
         }
         let Some(last) = attempts().next_back() else { return };
         for (phase, duration) in last.trace.phases.happened() {

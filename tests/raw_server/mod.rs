@@ -1,18 +1,23 @@
 //! A server that answers every connection with given bytes, in the clear or over TLS: what a real one never would.
-#![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    reason = "shared by several test binaries, each of which uses a part"
+)]
+
+mod authority;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+pub use authority::{Authority, Leaf, tls_config};
 
 /// What a server does with a request once it has read its head.
 #[derive(Clone)]
@@ -32,6 +37,8 @@ pub enum Behaviour {
 pub struct RawServer {
     pub address: SocketAddr,
     pub connections: Arc<AtomicUsize>,
+    /// Heads of the requests that came.
+    heads: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -55,26 +62,32 @@ impl RawServer {
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&connections);
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&heads);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 count.fetch_add(1, Ordering::SeqCst);
-                let (behaviour, acceptor) = (behaviour.clone(), acceptor.clone());
+                let (behaviour, acceptor, noted) = (behaviour.clone(), acceptor.clone(), Arc::clone(&noted));
                 tokio::spawn(async move {
                     match (&behaviour, acceptor) {
                         (Behaviour::Silent, _) => std::future::pending::<()>().await,
-                        (_, None) => serve(stream, behaviour).await,
+                        (_, None) => serve(stream, behaviour, &noted).await,
                         (_, Some(acceptor)) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
-                                serve(stream, behaviour).await;
+                                serve(stream, behaviour, &noted).await;
                             }
                         }
                     }
                 });
             }
         });
-        Self { address, connections, task }
+        Self { address, connections, heads, task }
+    }
+
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
     }
 
     pub fn connections(&self) -> usize {
@@ -82,7 +95,7 @@ impl RawServer {
     }
 }
 
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behaviour) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behaviour, heads: &Mutex<Vec<String>>) {
     let mut head = Vec::new();
     let mut byte = [0; 1];
     while !head.ends_with(b"\r\n\r\n") {
@@ -91,6 +104,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behav
             _ => return,
         }
     }
+    heads.lock().unwrap().push(String::from_utf8(head).unwrap());
     match behaviour {
         Behaviour::Answer(bytes) => {
             let _ = stream.write_all(&bytes).await;
@@ -127,72 +141,4 @@ pub fn answer(status: u16, headers: &str, body: &str) -> Behaviour {
 /// These bytes and the end.
 pub fn bytes(bytes: &[u8]) -> Behaviour {
     Behaviour::Answer(bytes.into())
-}
-
-/// A certificate authority made for one test, its files in a directory that goes with it.
-pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    directory: tempfile::TempDir,
-}
-
-/// A certificate with its key.
-pub struct Leaf {
-    chain: String,
-    key: KeyPair,
-}
-
-impl Authority {
-    pub fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        Self { issuer, directory: tempfile::tempdir().unwrap() }
-    }
-
-    pub fn issue(&self, name: &str, adjust: impl FnOnce(&mut CertificateParams)) -> Leaf {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        adjust(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Leaf { chain: certificate.pem(), key }
-    }
-
-    pub fn ca_file(&self) -> PathBuf {
-        self.write("ca.pem", &self.issuer.pem())
-    }
-
-    /// The leaf's certificate and key as files.
-    pub fn files(&self, name: &str, leaf: &Leaf) -> (PathBuf, PathBuf) {
-        let certificate = self.write(&format!("{name}.pem"), &leaf.chain);
-        (certificate, self.write(&format!("{name}.key"), &leaf.key.serialize_pem()))
-    }
-
-    fn write(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.directory.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-
-    pub fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).unwrap();
-        roots
-    }
-}
-
-/// A TLS server with this certificate; with `clients` it demands one that they signed.
-pub fn tls_config(leaf: &Leaf, clients: Option<&Authority>) -> ServerConfig {
-    use rustls::pki_types::pem::PemObject;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let chain = vec![rustls::pki_types::CertificateDer::from_pem_slice(leaf.chain.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf.key.serialize_der()));
-    let builder =
-        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(authority) => builder.with_client_cert_verifier(
-            WebPkiClientVerifier::builder_with_provider(Arc::new(authority.roots()), provider).build().unwrap(),
-        ),
-    };
-    builder.with_single_cert(chain, key).unwrap()
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use oauth_probe_exporter::model::fault::{Cause, Failure, Reason, Request};
-use oauth_probe_exporter::model::report::{Achievement, Attempt, CycleReport, Phases, Trace};
+use oauth_probe_exporter::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, HttpVersion, Phases, Trace};
 use oauth_probe_exporter::model::target::{Config, Target};
 use oauth_probe_exporter::model::time::{Moment, Stamp};
 use oauth_probe_exporter::model::token::{HeldView, TokenView};
@@ -37,11 +37,14 @@ pub fn answered(request: Request, achievement: Achievement, started: f64, durati
             duration: Duration::from_secs_f64(duration),
             sent: true,
             status: Some(200),
+            http_version: Some(HttpVersion::Http11),
             connections_opened: 1,
             phases: Phases { connect: Some(Duration::from_millis(2)), ..Phases::default() },
             broke_off_in: None,
             peer: None,
             clock_skew: Some(-1.25),
+            server_chain: Some(ChainExpiry { leaf: at(3e6).wall, earliest: at(2e6).wall }),
+            client_certificate_expiry: Some(at(1e6).wall),
         },
         result: Ok(achievement),
         rejected_early: false,
@@ -61,6 +64,7 @@ pub fn unsent(request: Request, reason: Reason, started: f64, duration: f64) -> 
     let mut attempt = failed(request, reason, None, started, duration);
     attempt.trace.sent = false;
     attempt.trace.connections_opened = 0;
+    attempt.trace.server_chain = None;
     attempt
 }
 

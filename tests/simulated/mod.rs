@@ -226,11 +226,14 @@ impl World {
             duration: started.moment.until(self.clock.now().moment),
             sent: true,
             status: None,
+            http_version: None,
             connections_opened: 1,
             phases: Phases::default(),
             broke_off_in: None,
             peer: None,
             clock_skew: None,
+            server_chain: None,
+            client_certificate_expiry: None,
         }
     }
 }
