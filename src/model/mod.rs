@@ -12,3 +12,4 @@ pub mod secret;
 pub mod target;
 pub mod time;
 pub mod token;
+mod trigger;

@@ -11,47 +11,10 @@ use super::target::{TokenPolicy, TokenSettings};
 use super::time::{Moment, Stamp};
 
 pub use super::held_token::{HeldView, REISSUE_GRACE};
+pub use super::trigger::Trigger;
 
 /// After so many different secrets without an accepted token, a further one no longer ends a back-off.
 const SECRETS_REMEMBERED: usize = 16;
-
-/// Why a token is asked for; the label `trigger`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trigger {
-    /// There was none yet.
-    Initial,
-    /// The last answer is `max_age` old.
-    Age,
-    /// It expires within the margin, or has expired.
-    Expiry,
-    /// The API answered 401 to it.
-    Rejected,
-    /// The secret changed during a back-off.
-    SecretChanged,
-}
-
-impl Trigger {
-    /// Every member.
-    pub const ALL: [Self; 5] = [Self::Initial, Self::Age, Self::Expiry, Self::Rejected, Self::SecretChanged];
-
-    /// The label value.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Initial => "initial",
-            Self::Age => "age",
-            Self::Expiry => "expiry",
-            Self::Rejected => "rejected",
-            Self::SecretChanged => "secret_changed",
-        }
-    }
-
-    /// Where it stands in [`Trigger::ALL`].
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-}
 
 /// What a cycle does about its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
