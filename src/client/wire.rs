@@ -1,7 +1,10 @@
-//! [`HttpWire`]: the two requests of one target over real sockets.
+//! [`HttpWire`]: the requests of one target over real sockets.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::clock::{BootClock, Clock};
 use crate::model::fault::{Failure, Reason};
@@ -13,7 +16,13 @@ use crate::model::target::{ClientAuthentication, ConnectionMode, SecretSource, T
 use super::exchange::{Answer, exchange};
 use super::pool::{Channel, ClientError, ClientPool};
 use super::secrets::SecretReader;
-use super::{PingExchange, TokenExchange, Wire, request, secrets, tls};
+use super::{CheckCredential, CheckExchange, PingExchange, TokenExchange, Wire, request, secrets, tls};
+
+/// Of the form that real ones have, another in every process: 160 random bits that no server has ever issued.
+static BAD_TOKEN: LazyLock<AccessToken> = LazyLock::new(|| {
+    let random: [u8; 20] = std::array::from_fn(|_| fastrand::u8(..));
+    AccessToken::parse(STANDARD.encode(random)).expect("Base64 is visible ASCII")
+});
 
 /// Sends the requests of one target with reqwest.
 #[derive(Debug)]
@@ -24,6 +33,9 @@ pub struct HttpWire {
     ping_template: reqwest::Request,
     /// `None` where the method needs no secret.
     secret: Option<SecretReader>,
+    /// Never reuses a connection, and warms none for the ping.
+    check_channel: Channel,
+    api_key: Option<SecretReader>,
 }
 
 impl HttpWire {
@@ -35,12 +47,15 @@ impl HttpWire {
         let (token, ping) = (&target.token, &target.ping);
         tls::check_roots(&token.endpoint, &token.transport)?;
         tls::check_roots(&ping.endpoint, &ping.transport)?;
+        let file_reads = pool.file_reads();
+        let reader = |source: &SecretSource| SecretReader::new(source.clone(), file_reads.clone());
         Ok(Self {
             token_channel: pool.channel(&token.endpoint, &token.transport, ConnectionMode::Fresh)?,
             ping_channel: pool.channel(&ping.endpoint, &ping.transport, ping.connection)?,
             ping_template: request::ping_template(ping)?,
-            secret: secret_source(&token.authentication)
-                .map(|source| SecretReader::new(source.clone(), pool.file_reads())),
+            secret: secret_source(&token.authentication).map(reader),
+            check_channel: pool.channel(&ping.endpoint, &ping.transport, ConnectionMode::Fresh)?,
+            api_key: target.checks.api_key.as_ref().map(reader),
             target,
         })
     }
@@ -48,10 +63,29 @@ impl HttpWire {
     /// `Ok(None)` where the method needs none.
     async fn read_secret(&self, bound: Duration) -> Result<Option<Secret>, Failure> {
         let Some(secret) = &self.secret else { return Ok(None) };
-        match tokio::time::timeout(bound, secret.read()).await {
-            Ok(Ok(secret)) => Ok(Some(secret)),
-            Ok(Err(secrets::Unavailable)) | Err(_) => Err(Reason::SecretUnavailable.into()),
-        }
+        read(secret, bound).await.map(Some).map_err(Failure::from)
+    }
+
+    async fn check_request(
+        &self,
+        credential: CheckCredential<'_>,
+        bound: Duration,
+    ) -> Result<reqwest::Request, Reason> {
+        let template = &self.ping_template;
+        Ok(match (credential, &self.api_key) {
+            (CheckCredential::Nothing, _) => request::ping_without_token(template),
+            (CheckCredential::BadToken, _) => request::ping(template, &BAD_TOKEN),
+            (CheckCredential::ExpiredToken(token), _) => request::ping(template, token),
+            (CheckCredential::ApiKey, Some(key)) => request::ping_with_api_key(template, &read(key, bound).await?),
+            (CheckCredential::ApiKey, None) => return Err(Reason::SecretUnavailable),
+        })
+    }
+}
+
+async fn read(secret: &SecretReader, bound: Duration) -> Result<Secret, Reason> {
+    match tokio::time::timeout(bound, secret.read()).await {
+        Ok(Ok(secret)) => Ok(secret),
+        Ok(Err(secrets::Unavailable)) | Err(_) => Err(Reason::SecretUnavailable),
     }
 }
 
@@ -81,6 +115,17 @@ impl Wire for HttpWire {
         let (trace, answer) = exchange(&self.ping_channel, request, bound).await;
         let result = judge(answer, |status, body| judge_ping(status, body, &self.target.ping.expect));
         PingExchange { trace, result }
+    }
+
+    async fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> CheckExchange {
+        let begun = BootClock.now();
+        let request = match self.check_request(credential, bound).await {
+            Ok(request) => request,
+            Err(reason) => return CheckExchange { trace: unsent(), failure: Some(reason) },
+        };
+        let left = bound.saturating_sub(begun.moment.until(BootClock.now().moment));
+        let (trace, answer) = exchange(&self.check_channel, request, left).await;
+        CheckExchange { trace, failure: answer.err() }
     }
 }
 

@@ -11,17 +11,6 @@ const NOT_YET: &str = "is not available in this version; remove it";
 /// Methods of client authentication.
 const AUTH: [&str; 2] = ["client_secret_jwt", "private_key_jwt"];
 
-/// Keys beside `token` and `ping`.
-pub(super) fn refuse_in_target(fields: &mut Fields<'_>) {
-    let _: Setting = fields.take("checks", |mut spot| match &spot.node.content {
-        Content::List(items) if items.is_empty() => None,
-        _ => spot.refuse(NOT_YET),
-    });
-    for key in ["checks_every", "api_key_file", "api_key", "api_key_env"] {
-        refuse(fields, key);
-    }
-}
-
 /// Keys below `token`.
 pub(super) fn refuse_in_token(fields: &mut Fields<'_>) {
     refuse(fields, "jwt");

@@ -2,6 +2,9 @@
 
 pub mod advice;
 pub mod back_off;
+pub mod check;
+pub mod check_rhythm;
+mod expired_token;
 pub mod fault;
 mod held_token;
 pub mod lifetime;

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::back_off::{BackOff, Circumstances};
+use super::expired_token::ExpiredToken;
 use super::fault::{Cause, Failure, Reason, Request};
 use super::held_token::{Basis, HeldToken};
 use super::response::TokenAnswer;
@@ -46,6 +47,8 @@ pub struct TokenState {
     held: Option<HeldToken>,
     /// Dropped after a 401; kept to recognise it when the server hands it out again.
     dropped: Option<HeldToken>,
+    /// For the check `expired_token`.
+    expired: ExpiredToken,
     /// The last token request, whatever came of it.
     asked: Option<Stamp>,
     /// The last token request that was answered with a token.
@@ -59,10 +62,10 @@ pub struct TokenState {
     secrets_tried: Vec<Fingerprint>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct AnswerNotes {
     expires_in: Basis,
-    scopes_missing: usize,
+    scopes_missing: Vec<String>,
 }
 
 /// A token request, as far as the token's life is concerned.
@@ -149,6 +152,17 @@ impl TokenState {
         self.held.as_ref().filter(|held| held.is_live(now)).map(|held| &held.access_token)
     }
 
+    /// A token whose stated expiry is long over, for the one check that sends such a token.
+    #[must_use]
+    pub fn expired_token(&self, now: Moment) -> Option<&AccessToken> {
+        self.expired.at(now)
+    }
+
+    /// No check needs an expired token: none is kept.
+    pub fn forget_expired(&mut self) {
+        self.expired = ExpiredToken::default();
+    }
+
     /// Whether the token that is held has so little left that a server which re-issues it must be asked once more.
     #[must_use]
     pub fn is_about_to_be_reissued(&self, now: Moment) -> bool {
@@ -170,6 +184,7 @@ impl TokenState {
         });
         self.note_asked(asked);
         self.answered = Some(asked.at.moment);
+        self.expired.note_issued(&answer.access_token);
         let known = self.held.as_ref().or(self.dropped.as_ref());
         if known.is_some_and(|known| known.access_token == answer.access_token) {
             let known = self.held.take().or(self.dropped.take());
@@ -180,7 +195,9 @@ impl TokenState {
         if !new.is_live(arrived) {
             return Novelty::Dead;
         }
-        self.held = Some(new);
+        if let Some(old) = self.held.replace(new) {
+            self.expired.keep(old, arrived);
+        }
         self.dropped = None;
         Novelty::New
     }
@@ -262,9 +279,15 @@ impl TokenState {
                 margin: held.margin,
             }),
             next_request: self.asked.map(|asked| asked.wall_at(self.next_request(now, asked.moment, policy))),
-            expires_in_missing: self.last_answer.map(|answer| answer.expires_in == Basis::Assumed),
-            scopes_missing: self.last_answer.map(|answer| answer.scopes_missing),
+            expires_in_missing: self.last_answer.as_ref().map(|answer| answer.expires_in == Basis::Assumed),
+            scopes_missing: self.last_answer.as_ref().map(|answer| answer.scopes_missing.len()),
         }
+    }
+
+    /// The expected scopes that the last answer did not grant, by their names in the configuration.
+    #[must_use]
+    pub fn scopes_missing(&self) -> &[String] {
+        self.last_answer.as_ref().map_or(&[], |answer| &answer.scopes_missing)
     }
 
     fn note_asked(&mut self, asked: Asked) {

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use oauth_probe_exporter::telemetry::catalogue::families;
 
 /// Promised metrics that the exporter does not export yet: name, type, further labels.
-pub(crate) const TO_COME: [(&str, &str, &[&str]); 3] = [
+pub(crate) const TO_COME: [(&str, &str, &[&str]); 2] = [
     ("oauth_probe_client_certificate_expiry_timestamp_seconds", "gauge", &[]),
     ("oauth_probe_tls_certificate_expiry_timestamp_seconds", "gauge", &["request", "certificate"]),
-    ("oauth_probe_check_result", "gauge", &["check", "result"]),
 ];
 
 /// Families of the exporter itself: they have no target.
