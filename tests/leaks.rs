@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -154,6 +154,9 @@ const SECRETS: [&str; 4] = [
     "client_secret_file: secret.txt, token: { auth: post }",
 ];
 
+/// Of a form that is met in no other secret.
+const API_KEY: &str = "key c4naRyM4rk ö";
+
 struct Setting {
     echo: Echo,
     directory: tempfile::TempDir,
@@ -171,7 +174,8 @@ impl Setting {
         std::fs::write(&file, format!("\u{feff}2 {MARK}\r\n")).unwrap();
         let mut setting = Self {
             configuration: format!(
-                "defaults:\n  interval: 1s\n  timeout: 900ms\n  client_id: acme\n  ping:\n    path: '/ping?key={MARK}'\n    \
+                "defaults:\n  interval: 1s\n  timeout: 900ms\n  client_id: acme\n  checks_every: 1\n  \
+                 checks: [no_token, bad_token, expired_token, api_key]\n  api_key: '{API_KEY}'\n  ping:\n    path: '/ping?key={MARK}'\n    \
                  headers: {{ x-api-key: 'k {MARK}' }}\ntargets:\n"
             ),
             environment: vec![
@@ -225,10 +229,12 @@ impl Setting {
     fn assert_heard(&self) {
         let heard = self.echo.heard();
         for part in ["authorization: Basic ", "client_secret=", "audience=", "authorization: Bearer ", "x-api-key: "] {
-            let carriers =
+            let mut carriers =
                 heard.iter().flat_map(|request| request.split(['\r', '&'])).filter(|line| line.contains(part));
-            assert!(carriers.clone().next().is_some_and(reveals), "{part} in {heard:#?}");
+            assert!(carriers.any(reveals), "{part} in {heard:#?}");
         }
+        let key = STANDARD.encode(format!("{API_KEY}:"));
+        assert!(heard.iter().any(|request| request.contains(&key)), "{heard:#?}");
         let by_proxy = heard.iter().filter(|request| request.starts_with("CONNECT") && reveals(request)).count();
         assert!(by_proxy >= 2, "{heard:#?}");
     }
@@ -240,6 +246,7 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
         let setting = Setting::new().await;
         let exporter =
             Exporter::start_with(&setting.configuration, &["--log.level=trace", format], &setting.environment).await;
+        exporter.until_matching(&["check_result", "good", "api_key", "accepted"], |value| value == 1.0).await;
         for (name, ends) in &setting.expected {
             let result = if ends.is_some() { "failure" } else { "success" };
             exporter.until_matching(&["oauth_probe_cycles_total", name, result], |value| value > 0.0).await;
