@@ -172,7 +172,6 @@ struct JsonToken<'a> {
 struct JsonCheck {
     check: &'static str,
     result: &'static str,
-    success: bool,
     status: Option<u16>,
     reason: Option<&'static str>,
     duration_seconds: f64,
@@ -222,7 +221,6 @@ fn json_check(outcome: &CheckOutcome) -> JsonCheck {
     JsonCheck {
         check: outcome.check.as_str(),
         result: outcome.result.as_str(),
-        success: outcome.result == outcome.check.wanted(),
         status: outcome.status,
         reason: outcome.failure.map(Reason::as_str),
         duration_seconds: outcome.duration.as_secs_f64(),

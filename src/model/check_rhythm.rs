@@ -32,8 +32,8 @@ impl CheckRhythm {
     pub fn due(&self, settings: &CheckSettings) -> Vec<Check> {
         let made_before = |check: Check| self.made_before[check.index()].unwrap_or(u32::MAX);
         let is_due = |&check: &Check| settings.include(check) && made_before(check) >= settings.every.get();
-        let mut due: Vec<_> = Check::ALL.into_iter().rev().filter(is_due).collect();
-        due.sort_by_key(|&check| Reverse(made_before(check)));
+        let mut due: Vec<_> = Check::ALL.into_iter().filter(is_due).collect();
+        due.sort_by_key(|&check| (Reverse(made_before(check)), check != Check::ApiKey));
         due
     }
 
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn configured_checks_are_made_after_the_first_cycle_and_once_in_so_many() {
-        let all = vec![ApiKey, BadToken, NoToken];
+        let all = vec![ApiKey, NoToken, BadToken];
         assert_eq!(due_after(3, &[Ok(()); 7]), [all.clone(), vec![], vec![], all.clone(), vec![], vec![], all.clone()]);
         assert_eq!(due_after(1, &[Ok(()); 2]), [all.clone(), all]);
     }
@@ -80,10 +80,10 @@ mod tests {
     #[test]
     fn control_is_made_at_once_when_a_target_begins_to_fail_and_keeps_the_rhythm_from_there() {
         let due = due_after(3, &[Ok(()), FAILURE, FAILURE, FAILURE, FAILURE, Ok(()), FAILURE]);
-        let others = vec![BadToken, NoToken];
+        let others = vec![NoToken, BadToken];
         let control = vec![ApiKey];
         let expected =
-            [vec![ApiKey, BadToken, NoToken], control.clone(), vec![], others.clone(), control.clone(), vec![]];
+            [vec![ApiKey, NoToken, BadToken], control.clone(), vec![], others.clone(), control.clone(), vec![]];
         assert_eq!(due[..6], expected);
         assert_eq!(due[6], [control, others].concat(), "it fails anew, and the others' turn has come");
     }
@@ -109,7 +109,7 @@ mod tests {
             rhythm.made(first);
             made.push(first);
         }
-        assert_eq!(made, [ApiKey, BadToken, NoToken, ApiKey, BadToken, NoToken]);
+        assert_eq!(made, [ApiKey, NoToken, BadToken, ApiKey, NoToken, BadToken]);
     }
 
     #[test]
