@@ -6,17 +6,20 @@ mod targets;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use oauth_probe_exporter::clock::Clock;
 use oauth_probe_exporter::model::check::Check::{ApiKey, BadToken, ExpiredToken, NoToken};
 use oauth_probe_exporter::model::check::{Check, CheckResult, CheckSettings};
 use oauth_probe_exporter::model::fault::Reason;
+use oauth_probe_exporter::model::response::TokenAnswer;
+use oauth_probe_exporter::model::secret::AccessToken;
 use oauth_probe_exporter::model::target::Target;
-use oauth_probe_exporter::model::token::TokenState;
+use oauth_probe_exporter::model::time::{Moment, Stamp};
+use oauth_probe_exporter::model::token::{Asked, TokenState};
 use oauth_probe_exporter::probe::{Tools, run_cycle};
 
-use simulated::{Issuing, SimWire, Trouble, World, hours, live, minutes, seconds, target};
+use simulated::{Issuing, SimWire, Trouble, World, hours, live, minutes, seconds, target, without_max_age};
 
 const TEN_MINUTES: Duration = minutes(10);
 
@@ -172,4 +175,31 @@ async fn expired_token_is_kept_only_for_the_check() {
         }
         assert_eq!(state.expired_token(world.clock.now().moment).is_some(), kept);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn token_that_the_api_refused_while_it_lived_is_not_kept() {
+    let world = Arc::new(World::new(Issuing::Fresh, minutes(20)));
+    let target = without_max_age(with_checks(target(seconds(30)), &[ExpiredToken], 1));
+    let _fleet = live(&world, target, minutes(5)).await;
+    world.revoke_all();
+    tokio::time::sleep(hours(1)).await;
+    // The first one would be usable after 30 minutes; the second, 5 minutes younger, after 35.
+    let first = world.books().times_of(ExpiredToken)[0];
+    assert!(first >= minutes(35) && first < minutes(37), "{first:?}");
+}
+
+#[test]
+fn token_that_is_issued_again_is_no_expired_one() {
+    let at = |seconds| Moment::since_boot(Duration::from_secs(seconds));
+    let settings = target(seconds(30)).token;
+    let mut state = TokenState::default();
+    for (name, asked, lifetime) in [("a", 0, 60), ("b", 50, 60), ("a", 100, 3600)] {
+        let access_token = AccessToken::parse(name.to_owned()).unwrap();
+        let answer = TokenAnswer { access_token, expires_in: Some(seconds(lifetime)), scopes: None };
+        let asked_at = Stamp { moment: at(asked), wall: UNIX_EPOCH };
+        state.answered(Asked { at: asked_at, secret: None }, at(asked), answer, &settings);
+    }
+    let expired = state.expired_token(at(900)).map(|token| token.secret().expose().to_owned());
+    assert_eq!(expired.as_deref(), Some("b"));
 }
