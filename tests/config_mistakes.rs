@@ -226,16 +226,46 @@ fn token_and_ping_keys_that_are_refused() {
 }
 
 #[test]
-fn what_is_not_available_yet_is_refused_by_name() {
+fn checks_that_are_refused() {
+    let list = "write a list such as `[no_token, bad_token]`";
+    let names = "`no_token`, `bad_token`, `expired_token`, `api_key`";
     let table = [
-        ("checks: [no_token]", "checks: is not available in this version; remove it"),
-        ("checks_every: 10", "checks_every: is not available in this version; remove it"),
-        ("api_key_env: KEY", "api_key_env: is not available in this version; remove it"),
+        ("checks: no_token", format!("checks: is not a list; {list}")),
+        ("checks:", format!("checks: is not a list; {list}")),
+        ("checks: [no_tokn]", format!("checks: is none of {names}; did you mean `no_token`?")),
+        ("checks: [ping]", format!("checks: is not known; write one of {names}")),
+        ("checks: [[no_token]]", format!("checks: is a list; write one of {names}")),
+        ("checks: [no_token, bad_token, no_token]", "checks: names a check twice; keep one".to_owned()),
+        ("checks_every: 0", "checks_every: is out of range; write a whole number from 1 to 100000".to_owned()),
+        ("checks_every: 5m", "checks_every: is not a whole number; write a whole number from 1 to 100000".to_owned()),
+        (
+            "api_key: ${KEY}",
+            "api_key: is a placeholder, and variables are not put in here; name one with `api_key_env`".to_owned(),
+        ),
+        ("api_key: ''", "api_key: is empty; write the API key, or name its file with `api_key_file`".to_owned()),
+        ("api_key: x", "api_key: is of no use without the check; write `api_key` into `checks`".to_owned()),
+        (
+            "checks: [no_token]\napi_key_file: x",
+            "api_key_file: is of no use without the check; write `api_key` into `checks`".to_owned(),
+        ),
+        (
+            "checks: [api_key]\napi_key_env: UNSET",
+            "api_key_env: names an environment variable that is not set or empty; set it, or name another".to_owned(),
+        ),
     ];
     for (text, expected) in table {
-        assert_eq!(of_good_target(text), format!("probe.yml:7: targets[0] (production): {expected}"), "{text}");
+        let line = 6 + text.lines().count();
+        let expected = format!("probe.yml:{line}: targets[0] (production): {expected}");
+        assert_eq!(of_good_target(text), expected, "{text}");
     }
-    assert_eq!(of_good_target("checks: []"), "no mistake");
+    let missing = "api_key_file: is missing; name the file that holds the API key, or use `api_key_env` or `api_key`";
+    let expected = format!("probe.yml:2: targets[0] (production): {missing}");
+    assert_eq!(of_good_target("checks: [api_key]"), expected);
+    assert_eq!(
+        of_good_target("checks: [api_key]\napi_key: x\napi_key_file: y"),
+        "probe.yml:8: targets[0] (production): api_key: a second source of the API key beside `api_key_file`; keep one \
+         of them"
+    );
 }
 
 #[test]

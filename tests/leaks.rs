@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -160,6 +160,8 @@ const ASSERTIONS: [&str; 2] = [
     "client_secret: '/ c4naRyM4rk', token: { auth: client_secret_jwt }",
     "token: { auth: private_key_jwt, jwt: { key_file: key.pem, key_id: first } }",
 ];
+/// Of a form that is met in no other secret.
+const API_KEY: &str = "key c4naRyM4rk ö";
 
 struct Setting {
     echo: Echo,
@@ -182,7 +184,8 @@ impl Setting {
         std::fs::write(&key_file, key.serialize_pem()).unwrap();
         let mut setting = Self {
             configuration: format!(
-                "defaults:\n  interval: 1s\n  timeout: 900ms\n  client_id: acme\n  ping:\n    path: '/ping?key={MARK}'\n    \
+                "defaults:\n  interval: 1s\n  timeout: 900ms\n  client_id: acme\n  checks_every: 1\n  \
+                 checks: [no_token, bad_token, expired_token, api_key]\n  api_key: '{API_KEY}'\n  ping:\n    path: '/ping?key={MARK}'\n    \
                  headers: {{ x-api-key: 'k {MARK}' }}\ntargets:\n"
             ),
             environment: vec![
@@ -259,12 +262,14 @@ impl Setting {
     fn assert_heard(&self) {
         let heard = self.echo.heard();
         for part in ["authorization: Basic ", "client_secret=", "audience=", "authorization: Bearer ", "x-api-key: "] {
-            let carriers =
+            let mut carriers =
                 heard.iter().flat_map(|request| request.split(['\r', '&'])).filter(|line| line.contains(part));
-            assert!(carriers.clone().next().is_some_and(reveals), "{part} in {heard:#?}");
+            assert!(carriers.any(reveals), "{part} in {heard:#?}");
         }
         let signed = heard.iter().filter(|request| request.contains("&client_assertion=eyJ")).count();
         assert!(signed >= ASSERTIONS.len() * TOKEN_WAYS.len(), "{signed} in {heard:#?}");
+        let key = STANDARD.encode(format!("{API_KEY}:"));
+        assert!(heard.iter().any(|request| request.contains(&key)), "{heard:#?}");
         let by_proxy = heard.iter().filter(|request| request.starts_with("CONNECT") && reveals(request)).count();
         assert!(by_proxy >= 2, "{heard:#?}");
     }
@@ -276,6 +281,7 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
         let setting = Setting::new().await;
         let exporter =
             Exporter::start_with(&setting.configuration, &["--log.level=trace", format], &setting.environment).await;
+        exporter.until_matching(&["check_result", "good", "api_key", "accepted"], |value| value == 1.0).await;
         for (name, ends) in &setting.expected {
             let result = if ends.is_some() { "failure" } else { "success" };
             exporter.until_matching(&["oauth_probe_cycles_total", name, result], |value| value > 0.0).await;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::model::check::CheckOutcome;
 use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::{CycleReport, Phase};
 use crate::model::target::Target;
@@ -11,6 +12,7 @@ use crate::probe::Observer;
 use crate::telemetry::{Metrics, TargetMetrics};
 
 use super::check::url;
+use super::check_log::CheckNotes;
 
 /// Watches one target.
 pub(super) struct TargetObserver {
@@ -32,6 +34,7 @@ struct Seen {
     warned: Option<Cause>,
     /// A refused token was replaced within the cycle.
     healed: bool,
+    checks: CheckNotes,
 }
 
 impl TargetObserver {
@@ -55,7 +58,8 @@ impl TargetObserver {
         if warned != last.warned && !blames_token_request(report) {
             self.log_refresh(warned);
         }
-        *last = Seen { verdict: Some(report.verdict), failing_since, refresh, warned, healed };
+        last.checks.cycle_ended(report.verdict);
+        *last = Seen { verdict: Some(report.verdict), failing_since, refresh, warned, healed, checks: last.checks };
     }
 
     fn log_verdict(&self, report: &CycleReport, last: &Seen) {
@@ -135,6 +139,11 @@ impl Observer for TargetObserver {
                 "request"
             );
         }
+    }
+
+    fn check_made(&self, outcome: &CheckOutcome) {
+        self.numbers.record_check(outcome);
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).checks.log(&self.target, outcome);
     }
 
     fn cycles_skipped(&self, count: u64) {

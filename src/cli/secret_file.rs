@@ -1,10 +1,10 @@
-//! Why the file of a target's secret or private key cannot be read, for a person. What it holds is not looked at.
+//! Why the file of a target's secret, private key or API key cannot be read, for a person. What it holds is not looked at.
 
 use std::fs::File;
 use std::path::Path;
 
 use crate::model::assertion::{Assertion, AssertionKey};
-use crate::model::target::{ClientAuthentication, Target};
+use crate::model::target::{ClientAuthentication, SecretSource, Target};
 
 /// What the target authenticates with, in a word.
 pub(super) const fn kind(target: &Target) -> &'static str {
@@ -14,9 +14,21 @@ pub(super) const fn kind(target: &Target) -> &'static str {
     }
 }
 
+/// The file of the target's API key, if it has one.
+pub(super) fn api_key_file(target: &Target) -> Option<&Path> {
+    match &target.checks.api_key {
+        Some(SecretSource::File(path)) => Some(path),
+        _ => None,
+    }
+}
+
 /// The file that the target authenticates with and what keeps it from being read, as far as can be told from outside.
 pub(super) fn unreadable_secret(target: &Target) -> Option<(&Path, String)> {
-    let path = target.token.authentication.file()?;
+    unreadable(target.token.authentication.file()?)
+}
+
+/// The file and what keeps it from being a secret's.
+pub(super) fn unreadable(path: &Path) -> Option<(&Path, String)> {
     match File::open(path).and_then(|file| file.metadata()) {
         Err(error) => Some((path, error.to_string())),
         Ok(found) if found.is_dir() => Some((path, "is a directory".to_owned())),

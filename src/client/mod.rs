@@ -29,12 +29,12 @@ pub use wire::HttpWire;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::model::fault::Failure;
+use crate::model::fault::{Failure, Reason};
 use crate::model::report::Trace;
 use crate::model::response::TokenAnswer;
 use crate::model::secret::{AccessToken, Fingerprint};
 
-/// Sends the two requests of one target.
+/// Sends the requests of one target.
 pub trait Wire: Send + Sync {
     /// Tells which secret or key is there now; `None` if it cannot be read within `bound`, or none is needed.
     fn secret(&self, bound: Duration) -> impl Future<Output = Option<Fingerprint>> + Send;
@@ -44,6 +44,22 @@ pub trait Wire: Send + Sync {
 
     /// Calls the API with `token`; over within `bound`.
     fn ping(&self, token: &AccessToken, bound: Duration) -> impl Future<Output = PingExchange> + Send;
+
+    /// Calls the API as a ping does, but with another credential; over within `bound`.
+    fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> impl Future<Output = CheckExchange> + Send;
+}
+
+/// What a check shows to the API instead of a live token.
+#[derive(Clone, Copy, Debug)]
+pub enum CheckCredential<'a> {
+    /// Nothing.
+    Nothing,
+    /// A token that was never issued.
+    BadToken,
+    /// A token that has expired.
+    ExpiredToken(&'a AccessToken),
+    /// The API key of the target.
+    ApiKey,
 }
 
 /// A token request and what came of it.
@@ -64,4 +80,13 @@ pub struct PingExchange {
     pub trace: Trace,
     /// Good, or why not.
     pub result: Result<(), Failure>,
+}
+
+/// A check and what came of it. The status of the answer is in the trace.
+#[derive(Debug)]
+pub struct CheckExchange {
+    /// What was measured.
+    pub trace: Trace,
+    /// Why there is no whole answer, or why nothing was sent.
+    pub failure: Option<Reason>,
 }

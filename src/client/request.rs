@@ -79,9 +79,26 @@ pub(super) fn ping_template(settings: &PingSettings) -> Result<Request, ClientEr
 
 /// The ping with its token.
 pub(super) fn ping(template: &Request, token: &AccessToken) -> Request {
+    call(template, Some(bearer(token)))
+}
+
+/// The ping with an API key in place of the token: HTTP Basic, the key as user, no password.
+pub(super) fn ping_with_api_key(template: &Request, key: &Secret) -> Request {
+    let credentials = Zeroizing::new(format!("{}:", key.expose()));
+    call(template, Some(basic(&credentials)))
+}
+
+/// The ping with nothing in place of the token.
+pub(super) fn ping_without_token(template: &Request) -> Request {
+    call(template, None)
+}
+
+fn call(template: &Request, authorization: Option<HeaderValue>) -> Request {
     let mut request = Request::new(template.method().clone(), template.url().clone());
     request.headers_mut().clone_from(template.headers());
-    request.headers_mut().insert(AUTHORIZATION, bearer(token));
+    if let Some(authorization) = authorization {
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+    }
     request
 }
 

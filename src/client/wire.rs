@@ -1,7 +1,10 @@
-//! [`HttpWire`]: the two requests of one target over real sockets.
+//! [`HttpWire`]: the requests of one target over real sockets.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::clock::{BootClock, Clock};
 use crate::model::fault::{Failure, Reason};
@@ -13,8 +16,14 @@ use crate::model::target::{ConnectionMode, Target};
 use super::credential::{Credential, CredentialReader};
 use super::exchange::{Answer, exchange};
 use super::pool::{Channel, ClientError, ClientPool};
-use super::secrets::Unavailable;
-use super::{PingExchange, TokenExchange, Wire, request, verifier};
+use super::secrets::{SecretReader, Unavailable};
+use super::{CheckCredential, CheckExchange, PingExchange, TokenExchange, Wire, request, verifier};
+
+/// Of the form that real ones have, another in every process: 160 random bits that no server has ever issued.
+static BAD_TOKEN: LazyLock<AccessToken> = LazyLock::new(|| {
+    let random: [u8; 20] = std::array::from_fn(|_| fastrand::u8(..));
+    AccessToken::parse(STANDARD.encode(random)).expect("Base64 is visible ASCII")
+});
 
 /// Sends the requests of one target with reqwest.
 #[derive(Debug)]
@@ -25,6 +34,9 @@ pub struct HttpWire {
     ping_template: reqwest::Request,
     /// `None` where the method needs none.
     credential: Option<CredentialReader>,
+    /// Never reuses a connection, and warms none for the ping.
+    check_channel: Channel,
+    api_key: Option<SecretReader>,
 }
 
 impl HttpWire {
@@ -37,11 +49,14 @@ impl HttpWire {
         verifier::check_roots(&token.endpoint, &token.transport)?;
         verifier::check_roots(&ping.endpoint, &ping.transport)?;
         let fresh = ConnectionMode::Fresh;
+        let api_key = target.checks.api_key.clone().map(|source| SecretReader::new(source, pool.file_reads()));
         Ok(Self {
             token_channel: pool.channel(&token.endpoint, &token.transport, fresh, target.timeout)?,
             ping_channel: pool.channel(&ping.endpoint, &ping.transport, ping.connection, target.timeout)?,
             ping_template: request::ping_template(ping)?,
             credential: CredentialReader::new(&token.authentication, pool.file_reads())?,
+            check_channel: pool.channel(&ping.endpoint, &ping.transport, fresh, target.timeout)?,
+            api_key,
             target,
         })
     }
@@ -51,6 +66,24 @@ impl HttpWire {
         let Some(credential) = &self.credential else { return Ok(None) };
         let read = tokio::time::timeout(bound, credential.read()).await;
         read.map_err(|_elapsed| Unavailable)?.map(Some)
+    }
+
+    async fn check_request(
+        &self,
+        credential: CheckCredential<'_>,
+        bound: Duration,
+    ) -> Result<reqwest::Request, Unavailable> {
+        let template = &self.ping_template;
+        Ok(match credential {
+            CheckCredential::Nothing => request::ping_without_token(template),
+            CheckCredential::BadToken => request::ping(template, &BAD_TOKEN),
+            CheckCredential::ExpiredToken(token) => request::ping(template, token),
+            CheckCredential::ApiKey => {
+                let reader = self.api_key.as_ref().ok_or(Unavailable)?;
+                let key = tokio::time::timeout(bound, reader.read()).await.map_err(|_elapsed| Unavailable)??;
+                request::ping_with_api_key(template, &key)
+            }
+        })
     }
 }
 
@@ -78,6 +111,16 @@ impl Wire for HttpWire {
         let (trace, answer) = exchange(&self.ping_channel, request, bound).await;
         let result = judge(answer, |status, body| judge_ping(status, body, &self.target.ping.expect));
         PingExchange { trace, result }
+    }
+
+    async fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> CheckExchange {
+        let begun = BootClock.now();
+        let Ok(request) = self.check_request(credential, bound).await else {
+            return CheckExchange { trace: unsent(), failure: Some(Reason::SecretUnavailable) };
+        };
+        let left = bound.saturating_sub(begun.moment.until(BootClock.now().moment));
+        let (trace, answer) = exchange(&self.check_channel, request, left).await;
+        CheckExchange { trace, failure: answer.err() }
     }
 }
 

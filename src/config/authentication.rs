@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::fields::{Fields, Spot};
-use super::raw::{RawTarget, RawTls};
+use super::raw::{CLIENT_SECRET, RawTarget, RawTls};
 use super::resolve::Resolver;
 use super::scalars;
 use super::setting::{Given, Layer, Origin, Overlay, Setting};
@@ -109,9 +109,11 @@ impl Resolver<'_> {
         match auth {
             RawAuth::Basic => {
                 let encoding = raw.token.basic_encoding.or_default(BasicEncoding::Form);
-                self.secret(&raw.secret).map(|secret| ClientAuthentication::Basic { secret, encoding })
+                self.secret(&raw.secret, &CLIENT_SECRET).map(|secret| ClientAuthentication::Basic { secret, encoding })
             }
-            RawAuth::Post => self.secret(&raw.secret).map(|secret| ClientAuthentication::Post { secret }),
+            RawAuth::Post => {
+                self.secret(&raw.secret, &CLIENT_SECRET).map(|secret| ClientAuthentication::Post { secret })
+            }
             RawAuth::ClientSecretJwt => {
                 let key = self.assertion_secret(raw)?;
                 Some(assertion(key, &raw.token.jwt, endpoint?))
@@ -127,7 +129,7 @@ impl Resolver<'_> {
     fn assertion_secret(&mut self, raw: &RawTarget) -> Option<AssertionKey> {
         let jwt = &raw.token.jwt;
         self.refuse_own(&jwt.origins()[..1], "goes with `private_key_jwt` only; remove it: the client's secret signs");
-        let secret = self.secret(&raw.secret);
+        let secret = self.secret(&raw.secret, &CLIENT_SECRET);
         let algorithm = match jwt.algorithm.given() {
             None => HmacAlgorithm::Hs256,
             Some(Given { value: RawAlgorithm::Hmac(algorithm), .. }) => *algorithm,

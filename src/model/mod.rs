@@ -3,6 +3,9 @@
 pub mod advice;
 pub mod assertion;
 pub mod back_off;
+pub mod check;
+pub mod check_rhythm;
+mod expired_token;
 pub mod fault;
 mod held_token;
 pub mod lifetime;
@@ -13,3 +16,4 @@ pub mod secret;
 pub mod target;
 pub mod time;
 pub mod token;
+mod trigger;

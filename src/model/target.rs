@@ -8,6 +8,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::assertion::{Assertion, AssertionKey};
+use super::check::CheckSettings;
 use super::secret::Secret;
 
 /// Everything the exporter was told to do.
@@ -44,6 +45,8 @@ pub struct Target {
     pub token: TokenSettings,
     /// How the API is called.
     pub ping: PingSettings,
+    /// Which calls it must refuse, and the one that it must accept without a token.
+    pub checks: CheckSettings,
 }
 
 /// Whether a target's cycles start by themselves.
@@ -224,12 +227,12 @@ impl ClientAuthentication {
 }
 
 impl TokenSettings {
-    /// How many expected scopes are not among the granted ones; an answer that names none grants what was asked for
+    /// The expected scopes that are not among the granted ones; an answer that names none grants what was asked for
     /// (RFC 6749 §5.1).
     #[must_use]
-    pub fn scopes_missing(&self, granted: Option<&[String]>) -> usize {
+    pub fn scopes_missing(&self, granted: Option<&[String]>) -> Vec<String> {
         let granted = granted.unwrap_or(&self.scopes);
-        self.expected_scopes.iter().filter(|scope| !granted.contains(scope)).count()
+        self.expected_scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect()
     }
 }
 

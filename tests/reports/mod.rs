@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
+use oauth_probe_exporter::model::check::{Check, CheckOutcome, CheckResult};
 use oauth_probe_exporter::model::fault::{Cause, Failure, Reason, Request};
 use oauth_probe_exporter::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, HttpVersion, Phases, Trace};
 use oauth_probe_exporter::model::target::{Config, Target};
@@ -95,6 +96,12 @@ pub fn cycle(
     token: TokenView,
 ) -> CycleReport {
     CycleReport { started: at(started), ended: at(ended), verdict, attempts, token }
+}
+
+/// A check that was answered with this status.
+pub fn checked(check: Check, status: Option<u16>) -> CheckOutcome {
+    let result = CheckResult::of_status(status);
+    CheckOutcome { check, result, status, duration: Duration::from_millis(5), failure: None }
 }
 
 pub fn text(metrics: &Metrics, now: Stamp) -> String {
