@@ -12,7 +12,7 @@ use crate::model::advice::advice;
 use crate::model::check::CheckOutcome;
 use crate::model::check_rhythm::CheckRhythm;
 use crate::model::fault::{Cause, Reason, Request};
-use crate::model::report::{Attempt, CycleReport, Phases};
+use crate::model::report::{Attempt, CycleReport, Phase, Phases};
 use crate::model::target::{Config, Target};
 use crate::model::token::TokenState;
 use crate::probe::{CheckRound, Tools, run_cycle};
@@ -149,6 +149,7 @@ struct JsonStep {
     status: Option<u16>,
     duration_seconds: f64,
     phases_seconds: JsonPhases,
+    broke_off_in: Option<&'static str>,
     address: Option<String>,
 }
 
@@ -240,6 +241,7 @@ fn json_step(target: &Target, attempt: &Attempt) -> JsonStep {
         status: attempt.trace.status,
         duration_seconds: attempt.trace.duration.as_secs_f64(),
         phases_seconds: json_phases(attempt.trace.phases),
+        broke_off_in: attempt.trace.broke_off_in.map(Phase::as_str),
         address: attempt.trace.peer.map(|peer| peer.to_string()),
     }
 }

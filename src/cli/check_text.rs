@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::model::advice::{Advice, advice};
 use crate::model::check::{Check, CheckOutcome, CheckResult};
 use crate::model::fault::{Cause, Reason, Request};
-use crate::model::report::{Attempt, Phases};
+use crate::model::report::{Attempt, Trace};
 use crate::model::target::Target;
 
 use super::check::{Finding, url};
-use super::secret_file::{secret_file, unreadable_secret};
+use super::secret_file::unreadable_secret;
 
 /// Whether marks are coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,13 +124,10 @@ fn write_attempt(text: &mut String, target: &Target, attempt: &Attempt, style: S
     let trace = &attempt.trace;
     match (trace.status, trace.duration) {
         (None, Duration::ZERO) => writeln!(text, "           not sent")?,
-        (None, duration) => {
-            writeln!(text, "           no answer in {}{}", in_words(duration), Breakdown(trace.phases))?;
-        }
-        (Some(status), duration) => {
+        (status, duration) => {
+            let what = status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
             let from = trace.peer.map_or_else(String::new, |peer| format!(" from {peer}"));
-            let (duration, phases) = (in_words(duration), Breakdown(trace.phases));
-            writeln!(text, "           status {status}{from} in {duration}{phases}")?;
+            writeln!(text, "           {what}{from} in {}{}", in_words(duration), Breakdown(trace))?;
         }
     }
     if let Err(failure) = attempt.result {
@@ -162,10 +159,10 @@ fn write_cause(text: &mut String, finding: &Finding, cause: Cause) -> fmt::Resul
     let advice = advice(cause);
     writeln!(text, "  What it means: {}", advice.meaning)?;
     if cause.reason == Reason::SecretUnavailable
-        && let Some(path) = secret_file(target)
+        && let Some(path) = target.token.authentication.file()
     {
         let known = unreadable_secret(target).map(|(_path, problem)| problem);
-        let problem = known.unwrap_or_else(|| "is blank, over 64 KiB, or no UTF-8 text".to_owned());
+        let problem = known.unwrap_or_else(|| "is blank, over 64 KiB, no UTF-8 text, or no key that fits".to_owned());
         writeln!(text, "                 {}: {problem}", path.display())?;
     }
     writeln!(text, "  Whose fault:   {}", cause.owner())?;
@@ -176,23 +173,15 @@ fn write_cause(text: &mut String, finding: &Finding, cause: Cause) -> fmt::Resul
 }
 
 /// Where the time went, the phases that happened.
-struct Breakdown(Phases);
+struct Breakdown<'a>(&'a Trace);
 
-impl fmt::Display for Breakdown {
+impl fmt::Display for Breakdown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phases = [
-            ("resolve", self.0.resolve),
-            ("connect", self.0.connect),
-            ("tls", self.0.tls),
-            ("processing", self.0.processing),
-            ("transfer", self.0.transfer),
-        ];
         let mut separator = ": ";
-        for (name, duration) in phases {
-            if let Some(duration) = duration {
-                write!(f, "{separator}{name} {}", in_words(duration))?;
-                separator = ", ";
-            }
+        for (phase, duration) in self.0.phases.happened() {
+            let end = if self.0.broke_off_in == Some(phase) { " (broke off)" } else { "" };
+            write!(f, "{separator}{} {}{end}", phase.as_str(), in_words(duration))?;
+            separator = ", ";
         }
         Ok(())
     }

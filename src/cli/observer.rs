@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::check::CheckOutcome;
 use crate::model::fault::{Cause, Reason, Request};
-use crate::model::report::CycleReport;
+use crate::model::report::{CycleReport, Phase};
 use crate::model::target::Target;
 use crate::model::time::Moment;
 use crate::probe::Observer;
@@ -13,7 +13,6 @@ use crate::telemetry::{Metrics, TargetMetrics};
 
 use super::check::url;
 use super::check_log::CheckNotes;
-use super::secret_file::secret_file;
 
 /// Watches one target.
 pub(super) struct TargetObserver {
@@ -73,14 +72,14 @@ impl TargetObserver {
             }
             Err(cause) => {
                 let attempt = report.last(cause.request);
-                let secret = secret_file(&self.target).filter(|_path| cause.reason == Reason::SecretUnavailable);
                 tracing::warn!(
                     target = self.name(),
                     request = cause.request.as_str(),
                     reason = cause.reason.as_str(),
                     fault = cause.fault().as_str(),
+                    phase = attempt.and_then(|attempt| attempt.trace.broke_off_in).map(Phase::as_str),
                     url = url(&self.target, cause.request),
-                    secret_file = secret.map(|path| path.display().to_string()),
+                    secret_file = self.unavailable_file(cause),
                     status = attempt.and_then(|attempt| attempt.trace.status),
                     failing_seconds,
                     duration_seconds = attempt.map(|attempt| attempt.trace.duration.as_secs_f64()),
@@ -98,10 +97,17 @@ impl TargetObserver {
                 reason = cause.reason.as_str(),
                 fault = cause.fault().as_str(),
                 url = url(&self.target, cause.request),
+                secret_file = self.unavailable_file(cause),
                 "the token cannot be refreshed; the one that is held still lives"
             ),
             None => tracing::info!(target = self.name(), "the token can be refreshed again"),
         }
+    }
+
+    /// The file of the secret or the key, if `cause` is that it cannot be used.
+    fn unavailable_file(&self, cause: Cause) -> Option<String> {
+        let file = self.target.token.authentication.file().filter(|_path| cause.reason == Reason::SecretUnavailable);
+        file.map(|path| path.display().to_string())
     }
 
     fn name(&self) -> &str {
@@ -127,6 +133,7 @@ impl Observer for TargetObserver {
                 target = self.name(),
                 request = attempt.request.as_str(),
                 reason = attempt.result.err().map(|failure| failure.reason.as_str()),
+                phase = attempt.trace.broke_off_in.map(Phase::as_str),
                 status = attempt.trace.status,
                 duration_seconds = attempt.trace.duration.as_secs_f64(),
                 "request"

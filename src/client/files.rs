@@ -1,5 +1,5 @@
 //! Reading the files that the configuration names: regular ones, as long as they can sensibly be, and nothing that
-//! would make the reader wait or fill the memory.
+//! would make the reader wait or fill the memory. What is wrong with those that should be PEM, in our words.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustls::pki_types::pem;
 use zeroize::Zeroizing;
 
 /// The content of the file at `path`, which links may lead to.
@@ -21,6 +22,18 @@ pub(super) fn read_regular(path: &Path, longest: u64) -> io::Result<Zeroizing<Ve
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {longest} bytes")));
     }
     Ok(content)
+}
+
+/// What is wrong with a file that should be PEM. The parser's own words repeat what it found, which can be a whole key.
+pub(super) const fn pem_problem(problem: &pem::Error) -> &'static str {
+    match problem {
+        pem::Error::NoItemsFound => "there is none in it",
+        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64",
+        pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
+            "BEGIN and END do not stand on lines of their own; the line ends may be lost"
+        }
+        _ => "it is damaged",
+    }
 }
 
 /// Opening a FIFO, and reading one or a terminal, would wait for somebody to write.

@@ -1,18 +1,23 @@
 //! Outbound: the one place that knows reqwest and reads secrets. [`Wire`] is all that the engine sees of it.
 
+mod assertion;
 mod classify;
 mod connector;
+mod credential;
 mod exchange;
 mod files;
 mod pool;
 mod request;
 mod resolver;
 mod secrets;
+mod signer;
 mod timeline;
 mod tls;
 mod wire;
 
+pub use credential::KeyError;
 pub use pool::{ClientError, ClientPool};
+pub use signer::KeyProblem;
 pub use tls::TlsError;
 pub use wire::HttpWire;
 
@@ -26,7 +31,7 @@ use crate::model::secret::{AccessToken, Fingerprint};
 
 /// Sends the requests of one target.
 pub trait Wire: Send + Sync {
-    /// Tells which secret is there now; `None` if it cannot be read within `bound`, or none is needed.
+    /// Tells which secret or key is there now; `None` if it cannot be read within `bound`, or none is needed.
     fn secret(&self, bound: Duration) -> impl Future<Output = Option<Fingerprint>> + Send;
 
     /// Asks for a token; over within `bound`.
@@ -57,7 +62,7 @@ pub enum CheckCredential<'a> {
 pub struct TokenExchange {
     /// What was measured.
     pub trace: Trace,
-    /// The secret that was sent.
+    /// The secret that was sent, or that signed.
     pub secret: Option<Fingerprint>,
     /// The answer, or why there is none.
     pub result: Result<TokenAnswer, Failure>,

@@ -11,6 +11,7 @@ use url::{Host, Url};
 use crate::model::target::{ConnectionMode, Transport};
 
 use super::connector::TimedConnectorLayer;
+use super::credential::KeyError;
 use super::resolver::SharedResolver;
 use super::secrets::FileReads;
 use super::tls::{self, TlsError};
@@ -26,6 +27,9 @@ pub enum ClientError {
     /// Certificates or keys are of no use.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The key that is to sign assertions is of no use.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The environment names a proxy that cannot be used.
     #[error("the proxy for {host}: {problem}")]
     Proxy {
@@ -46,7 +50,7 @@ pub enum ClientError {
 pub struct ClientPool {
     resolver: SharedResolver,
     environment: Matcher,
-    shared: HashMap<(Transport, Option<Route>), reqwest::Client>,
+    shared: HashMap<(Transport, Option<Route>, Duration), reqwest::Client>,
     file_reads: FileReads,
 }
 
@@ -61,8 +65,10 @@ pub(super) struct Channel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NetworkPath {
     Direct,
-    /// A proxy that is spoken to in the clear before the target's TLS begins.
+    /// A proxy that is spoken to in the clear, before the server's TLS begins in its tunnel.
     Proxied,
+    /// A proxy with a TLS handshake of its own before the server's.
+    ProxiedOverTls,
 }
 
 /// The proxy to go through.
@@ -70,6 +76,18 @@ pub(super) enum NetworkPath {
 struct Route {
     address: String,
     authorization: Option<HeaderValue>,
+}
+
+impl NetworkPath {
+    pub(super) fn is_proxied(self) -> bool {
+        self != Self::Direct
+    }
+}
+
+impl Route {
+    fn path(&self) -> NetworkPath {
+        if self.address.starts_with("https://") { NetworkPath::ProxiedOverTls } else { NetworkPath::Proxied }
+    }
 }
 
 impl ClientPool {
@@ -89,24 +107,25 @@ impl ClientPool {
         self.file_reads.clone()
     }
 
-    /// The client that reaches `endpoint` by `transport`.
+    /// The client that reaches `endpoint` by `transport`, in requests that are bounded by `timeout`.
     pub(super) fn channel(
         &mut self,
         endpoint: &Url,
         transport: &Transport,
         mode: ConnectionMode,
+        timeout: Duration,
     ) -> Result<Channel, ClientError> {
         let route = self.route(endpoint, transport)?;
-        let path = if route.is_some() { NetworkPath::Proxied } else { NetworkPath::Direct };
+        let path = route.as_ref().map_or(NetworkPath::Direct, Route::path);
         if mode == ConnectionMode::Reuse {
             // Kept-alive connections are not shared, or the pings of one target would warm those of another.
-            return Ok(Channel { http: self.build(transport, route.as_ref(), mode)?, path });
+            return Ok(Channel { http: self.build(transport, route.as_ref(), mode, timeout)?, path });
         }
-        let key = (transport.clone(), route);
+        let key = (transport.clone(), route, timeout);
         if let Some(http) = self.shared.get(&key) {
             return Ok(Channel { http: http.clone(), path });
         }
-        let http = self.build(transport, key.1.as_ref(), mode)?;
+        let http = self.build(transport, key.1.as_ref(), mode, timeout)?;
         self.shared.insert(key, http.clone());
         Ok(Channel { http, path })
     }
@@ -116,6 +135,7 @@ impl ClientPool {
         transport: &Transport,
         route: Option<&Route>,
         mode: ConnectionMode,
+        timeout: Duration,
     ) -> Result<reqwest::Client, ClientError> {
         let idle_connections = match mode {
             ConnectionMode::Fresh => 0,
@@ -126,6 +146,8 @@ impl ClientPool {
             .tls_backend_preconfigured(tls::configuration(transport)?)
             .dns_resolver(self.resolver.clone())
             .connector_layer(TimedConnectorLayer)
+            // Shared out among a host's addresses, so that one that drops packets leaves time for the next.
+            .connect_timeout(timeout)
             .pool_max_idle_per_host(idle_connections)
             .pool_idle_timeout(LONGEST_IDLE)
             .redirect(reqwest::redirect::Policy::none())
@@ -187,5 +209,79 @@ fn is_loopback(endpoint: &Url) -> bool {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+
+    use tokio::net::TcpSocket;
+
+    use super::super::exchange::exchange;
+    use super::*;
+    use crate::model::fault::Reason;
+
+    const BOUND: Duration = Duration::from_secs(2);
+
+    /// Asks for `http://name.test:PORT/`, where the name has `addresses`.
+    async fn ask(port: u16, addresses: &'static [[u8; 4]]) -> (Option<SocketAddr>, Result<u16, Reason>) {
+        let look_up = |_: &str| Ok(addresses.iter().map(|&address| (address, 0).into()).collect());
+        let mut pool = ClientPool { resolver: SharedResolver::new(Box::new(look_up), BOUND), ..ClientPool::new() };
+        let url: Url = format!("http://name.test:{port}/").parse().expect("a URL");
+        let channel = pool.channel(&url, &Transport::default(), ConnectionMode::Fresh, BOUND).expect("a client");
+        let request = reqwest::Request::new(reqwest::Method::GET, url);
+        let (trace, answer) = exchange(&channel, request, BOUND).await;
+        (trace.peer, answer.map(|answer| answer.status))
+    }
+
+    fn server(address: [u8; 4]) -> u16 {
+        let listener = TcpListener::bind(SocketAddr::from((address, 0))).expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        std::thread::spawn(move || {
+            use std::io::{Read as _, Write as _};
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+        });
+        port
+    }
+
+    /// A port at which nobody answers any more: its queue of connections is full. Lives as long as the sockets.
+    async fn black_hole(address: [u8; 4], port: u16) -> Vec<Box<dyn std::any::Any>> {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((address, port).into()).expect("the port");
+        let listener = socket.listen(1).expect("a queue");
+        let at = listener.local_addr().expect("its address");
+        let mut sockets: Vec<Box<dyn std::any::Any>> = vec![Box::new(listener)];
+        while let Ok(Ok(stream)) =
+            tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(at)).await
+        {
+            sockets.push(Box::new(stream));
+        }
+        sockets
+    }
+
+    #[tokio::test]
+    async fn address_that_refuses_leaves_the_next_one() {
+        let port = server([127, 0, 0, 1]);
+        let (peer, answer) = ask(port, &[[127, 0, 0, 2], [127, 0, 0, 1]]).await;
+        assert_eq!((peer, answer), (Some(([127, 0, 0, 1], port).into()), Ok(204)));
+    }
+
+    #[tokio::test]
+    async fn address_that_drops_packets_leaves_time_for_the_next_one() {
+        let port = server([127, 0, 0, 1]);
+        let _sockets = black_hole([127, 0, 0, 2], port).await;
+        let (peer, answer) = ask(port, &[[127, 0, 0, 2], [127, 0, 0, 1]]).await;
+        assert_eq!((peer, answer), (Some(([127, 0, 0, 1], port).into()), Ok(204)));
+    }
+
+    #[tokio::test]
+    async fn host_that_drops_packets_at_every_address_is_connect_timeout() {
+        let port = TcpListener::bind("127.0.0.2:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+        let _sockets = black_hole([127, 0, 0, 2], port).await;
+        let (peer, answer) = ask(port, &[[127, 0, 0, 2], [127, 0, 0, 2]]).await;
+        assert_eq!((peer, answer), (None, Err(Reason::ConnectTimeout)));
     }
 }

@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::model::target::{Identity, Transport, Verification};
 
-use super::files::read_regular;
+use super::files::{pem_problem, read_regular};
 use super::timeline::Timeline;
 
 /// Bundles of all public authorities have less than a megabyte.
@@ -151,17 +151,8 @@ fn read_pem(path: &Path, kind: &'static str) -> Result<Zeroizing<Vec<u8>>, TlsEr
     read_regular(path, LONGEST_PEM).map_err(|problem| pem_error(path, kind, problem.to_string()))
 }
 
-/// In our words: the parser's own repeat what it found, which can be the whole key.
 fn damaged(path: &Path, kind: &'static str, problem: &pem::Error) -> TlsError {
-    let says = match problem {
-        pem::Error::NoItemsFound => "there is none in it",
-        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64",
-        pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
-            "BEGIN and END do not stand on lines of their own; the line ends may be lost"
-        }
-        _ => "it is damaged",
-    };
-    pem_error(path, kind, says.to_owned())
+    pem_error(path, kind, pem_problem(problem).to_owned())
 }
 
 fn pem_error(path: &Path, kind: &'static str, problem: String) -> TlsError {

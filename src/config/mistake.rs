@@ -133,10 +133,13 @@ const TARGET_KEYS: [&str; 22] = [
     "proxy_url",
     "allow_plaintext",
 ];
-const SECTION_KEYS: [&str; 20] = [
+const SECTION_KEYS: [&str; 23] = [
     "token.path",
     "token.auth",
     "token.basic_encoding",
+    "token.jwt",
+    "token.jwt.algorithm",
+    "token.jwt.key_id",
     "token.scopes",
     "token.params",
     "token.max_age",

@@ -5,6 +5,7 @@
 //! What cannot be honoured yet is in `unavailable`. Nothing here opens a file but the configuration itself.
 
 mod address;
+mod authentication;
 mod collections;
 mod document;
 mod environment;

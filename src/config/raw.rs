@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use url::Url;
 
+use super::authentication::{RawAuth, RawJwt};
 use super::fields::{Fields, Spot};
 use super::setting::{Given, Overlay, Setting};
 use super::{address, collections, scalars, unavailable};
@@ -66,6 +67,7 @@ pub(super) struct RawToken {
     pub(super) path: Setting<String>,
     pub(super) auth: Setting<RawAuth>,
     pub(super) basic_encoding: Setting<BasicEncoding>,
+    pub(super) jwt: RawJwt,
     pub(super) scopes: Setting<Vec<String>>,
     pub(super) params: BTreeMap<String, Secret>,
     pub(super) max_age: Setting<Option<Duration>>,
@@ -73,13 +75,6 @@ pub(super) struct RawToken {
     pub(super) default_lifetime: Setting<Duration>,
     pub(super) expected_scopes: Setting<Vec<String>>,
     pub(super) tls: RawTls,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum RawAuth {
-    Basic,
-    Post,
-    Tls,
 }
 
 #[derive(Clone, Default)]
@@ -171,17 +166,13 @@ impl RawSecret {
 
 impl RawToken {
     fn read(fields: &mut Fields<'_>) -> Self {
-        let layer = Self {
+        Self {
             path: fields.take("path", path),
-            auth: fields.take("auth", |mut spot| {
-                if unavailable::refuse_auth(&mut spot) {
-                    return None;
-                }
-                scalars::choice(spot, &[("basic", RawAuth::Basic), ("post", RawAuth::Post), ("tls", RawAuth::Tls)])
-            }),
+            auth: fields.take("auth", RawAuth::read),
             basic_encoding: fields.take("basic_encoding", |spot| {
                 scalars::choice(spot, &[("form", BasicEncoding::Form), ("raw", BasicEncoding::Raw)])
             }),
+            jwt: fields.section("jwt", RawJwt::read),
             scopes: fields.take("scopes", collections::scopes),
             params: fields.map("params", collections::params),
             max_age: fields.take("max_age", scalars::duration_or_off),
@@ -189,9 +180,7 @@ impl RawToken {
             default_lifetime: fields.take("default_lifetime", scalars::positive_duration),
             expected_scopes: fields.take("expected_scopes", collections::scopes),
             tls: fields.section("tls", RawTls::read),
-        };
-        unavailable::refuse_in_token(fields);
-        layer
+        }
     }
 }
 
@@ -280,6 +269,7 @@ impl Overlay for RawToken {
             path: self.path.over(&below.path),
             auth: self.auth.over(&below.auth),
             basic_encoding: self.basic_encoding.over(&below.basic_encoding),
+            jwt: self.jwt.over(&below.jwt),
             scopes: self.scopes.over(&below.scopes),
             params: self.params.over(&below.params),
             max_age: self.max_age.over(&below.max_age),

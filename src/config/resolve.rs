@@ -9,13 +9,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::mistake::{Owner, Report};
-use super::raw::{API_KEY, CLIENT_SECRET, RawAuth, RawSecret, RawTarget, RawTls, SecretKeys};
+use super::raw::{API_KEY, RawSecret, RawTarget, RawTls, SecretKeys};
 use super::setting::{Given, Layer, Origin, Overlay, Setting};
 use super::{Environment, address, scalars};
 use crate::model::check::{Check, CheckSettings};
 use crate::model::target::{
-    BasicEncoding, ClientAuthentication, ConnectionMode, Expectation, Identity, PingSettings, ScheduleMode,
-    SecretSource, Target, TokenPolicy, TokenSettings, Transport, Verification,
+    ConnectionMode, Expectation, Identity, PingSettings, ScheduleMode, SecretSource, Target, TokenPolicy,
+    TokenSettings, Transport, Verification,
 };
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -91,9 +91,10 @@ impl Resolver<'_> {
             "is missing; it is the id that the provider gave beside the secret",
         );
         let transport = self.transport(raw, &raw.token.tls, "token.tls");
-        let authentication = self.authentication(raw, &transport);
+        let endpoint = server.map(|server| address::endpoint(&server, &path));
+        let authentication = self.authentication(raw, &transport, endpoint.as_ref());
         Some(TokenSettings {
-            endpoint: address::endpoint(&server?, &path),
+            endpoint: endpoint?,
             client_id: client_id?,
             authentication: authentication?,
             scopes: raw.token.scopes.or_default(Vec::new()),
@@ -150,38 +151,6 @@ impl Resolver<'_> {
         Some(url)
     }
 
-    fn authentication(&mut self, raw: &RawTarget, transport: &Transport) -> Option<ClientAuthentication> {
-        let auth = match &raw.token.auth {
-            Setting::Absent => RawAuth::Basic,
-            Setting::Refused => return None,
-            Setting::Given(given) => given.value,
-        };
-        match auth {
-            RawAuth::Basic => {
-                let encoding = raw.token.basic_encoding.or_default(BasicEncoding::Form);
-                self.secret(&raw.secret, &CLIENT_SECRET).map(|secret| ClientAuthentication::Basic { secret, encoding })
-            }
-            RawAuth::Post => {
-                self.secret(&raw.secret, &CLIENT_SECRET).map(|secret| ClientAuthentication::Post { secret })
-            }
-            RawAuth::Tls => {
-                let origin = raw.token.auth.given()?.origin;
-                let is_begun = |tls: &RawTls| !tls.cert_file.is_absent() || !tls.key_file.is_absent();
-                if transport.identity.is_none() && !is_begun(&raw.token.tls.over(&raw.tls)) {
-                    self.refuse(
-                        origin,
-                        "token.auth",
-                        "`tls` has no certificate; write `tls.cert_file` and `tls.key_file`",
-                    );
-                }
-                if raw.authorization_server.value().is_some_and(|url| url.scheme() == "http") {
-                    self.refuse(origin, "token.auth", "`tls` needs TLS; write `https://` in `authorization_server`");
-                }
-                Some(ClientAuthentication::Tls)
-            }
-        }
-    }
-
     fn checks(&mut self, raw: &RawTarget) -> Option<CheckSettings> {
         if matches!(raw.checks, Setting::Refused) {
             return None;
@@ -200,7 +169,7 @@ impl Resolver<'_> {
         Some(CheckSettings { checks, every: raw.checks_every.or_default(CHECKS_EVERY), api_key })
     }
 
-    fn secret(&mut self, setting: &Setting<RawSecret>, keys: &SecretKeys) -> Option<SecretSource> {
+    pub(super) fn secret(&mut self, setting: &Setting<RawSecret>, keys: &SecretKeys) -> Option<SecretSource> {
         let SecretKeys { what, file, inline, variable } = *keys;
         let (key, missing) = match self.owner {
             Owner::Environment => {
@@ -265,7 +234,7 @@ impl Resolver<'_> {
         setting.value().cloned()
     }
 
-    fn refuse(&mut self, origin: Origin, path: &str, what: &str) {
+    pub(super) fn refuse(&mut self, origin: Origin, path: &str, what: &str) {
         let owner = if origin.layer == Layer::Defaults { Owner::Defaults } else { self.owner };
         self.report.add(origin.line, owner, path, what);
     }

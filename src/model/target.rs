@@ -1,12 +1,13 @@
 //! What is probed: one OAuth 2.0 client of one environment, checked once and correct from then on.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use url::Url;
 
+use super::assertion::{Assertion, AssertionKey};
 use super::check::CheckSettings;
 use super::secret::Secret;
 
@@ -106,6 +107,8 @@ pub enum ClientAuthentication {
         /// Where the secret is found.
         secret: SecretSource,
     },
+    /// A JWT signed for this one request (RFC 7523 §2.2, OpenID Connect Core §9).
+    Assertion(Assertion),
     /// The TLS client certificate alone, with `client_id` in the form (RFC 8705 §2).
     Tls,
 }
@@ -204,6 +207,31 @@ pub struct ProxyUrl {
     pub address: Url,
     /// User and password.
     pub credentials: Option<(String, Secret)>,
+}
+
+impl SecretSource {
+    /// The file that holds it, if one does.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Inline(_) => None,
+        }
+    }
+}
+
+impl ClientAuthentication {
+    /// The file that holds the secret or the private key, if one does.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Basic { secret, .. }
+            | Self::Post { secret }
+            | Self::Assertion(Assertion { key: AssertionKey::Secret { secret, .. }, .. }) => secret.file(),
+            Self::Assertion(Assertion { key: AssertionKey::PrivateKey { file, .. }, .. }) => Some(file),
+            Self::Tls => None,
+        }
+    }
 }
 
 impl TokenSettings {

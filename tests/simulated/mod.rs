@@ -237,6 +237,7 @@ impl World {
             status: None,
             connections_opened: 1,
             phases: Phases::default(),
+            broke_off_in: None,
             peer: None,
             clock_skew: None,
         }
