@@ -18,10 +18,9 @@ const ROOMS: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates that only one room may know.
-const OWNED_CRATES: [(&str, &[&str]); 7] = [
+const OWNED_CRATES: [(&str, &[&str]); 6] = [
     ("reqwest", &["client"]),
     ("rustls", &["client"]),
-    ("x509_cert", &["client"]),
     ("h2", &["client"]),
     ("axum", &["server", "simulator"]),
     ("saphyr_parser", &["config"]),
