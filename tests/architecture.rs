@@ -18,11 +18,10 @@ const ROOMS: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates that only one room may know.
-const OWNED_CRATES: [(&str, &[&str]); 8] = [
+const OWNED_CRATES: [(&str, &[&str]); 7] = [
     ("aws_lc_rs", &["client"]),
     ("reqwest", &["client"]),
     ("rustls", &["client"]),
-    ("x509_cert", &["client"]),
     ("h2", &["client"]),
     ("axum", &["server", "simulator"]),
     ("saphyr_parser", &["config"]),
