@@ -13,38 +13,52 @@ pub(super) struct Mutant {
     /// The rule and what is wrong.
     pub(super) name: String,
     pub(super) rule: Rule,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Thresholds, guards, aggregations, waits and severities.
+    Condition,
+    /// Ranges, matchers, labels that operands meet by and that are aggregated over.
+    Detail,
 }
 
 /// All that this can make of a rule.
 pub(super) fn of(rule: &Rule) -> Vec<Mutant> {
-    let expressions = everywhere(&rule.expression());
-    let expressions = expressions.into_iter().map(|(what, wrong)| (what, rule.with_expression(&wrong)));
+    let expression = rule.expression();
+    let of_kind = |kind, wrong_here: fn(&Expr) -> Wrong| {
+        let wrong = everywhere(&expression, wrong_here).into_iter();
+        wrong.map(move |(what, wrong)| (kind, what, rule.with_expression(&wrong)))
+    };
+    let conditions = of_kind(Kind::Condition, condition_wrong).chain(fields(rule));
+    let all = conditions.chain(of_kind(Kind::Detail, detail_wrong));
     let mut names: Vec<String> = Vec::new();
-    let named = expressions.chain(fields(rule)).map(|(what, rule)| {
+    let named = all.map(|(kind, what, rule)| {
         let before = names.iter().filter(|name| **name == what).count();
         names.push(what.clone());
         let which = if before == 0 { String::new() } else { format!(" (#{})", before + 1) };
-        Mutant { name: format!("{}: {what}{which}", rule.id()), rule }
+        Mutant { name: format!("{}: {what}{which}", rule.id()), rule, kind }
     });
     named.collect()
 }
 
 /// Waits and severity.
-fn fields(rule: &Rule) -> Vec<(String, Rule)> {
+fn fields(rule: &Rule) -> Vec<(Kind, String, Rule)> {
     let mut found = Vec::new();
     if let Some(wait) = rule.field("for") {
         let number = wait.trim_end_matches(char::is_alphabetic);
         let doubled = wait.replace(number, &(number.parse::<u32>().unwrap() * 2).to_string());
-        found.push(("without for".to_owned(), rule.with("for", None)));
-        found.push((format!("for {wait} is {doubled}"), rule.with("for", Some(&doubled))));
+        found.push((Kind::Condition, "without for".to_owned(), rule.with("for", None)));
+        found.push((Kind::Condition, format!("for {wait} is {doubled}"), rule.with("for", Some(&doubled))));
     }
     if rule.field("keep_firing_for").is_some() {
-        found.push(("without keep_firing_for".to_owned(), rule.with("keep_firing_for", None)));
+        found.push((Kind::Condition, "without keep_firing_for".to_owned(), rule.with("keep_firing_for", None)));
     }
     if let Some(severity) = rule.severity() {
         let other = if severity == "critical" { "warning" } else { "critical" };
         let labels = format!("\n          severity: {other}");
-        found.push((format!("severity is {other}"), rule.with("labels", Some(&labels))));
+        found.push((Kind::Condition, format!("severity is {other}"), rule.with("labels", Some(&labels))));
     }
     found
 }
@@ -52,8 +66,8 @@ fn fields(rule: &Rule) -> Vec<(String, Rule)> {
 type Wrong = Vec<(String, Expr)>;
 
 /// The expression with one of its nodes wrong: what, and the whole of it.
-fn everywhere(expression: &Expr) -> Wrong {
-    let mut found = here(expression);
+fn everywhere(expression: &Expr, wrong_here: fn(&Expr) -> Wrong) -> Wrong {
+    let mut found = wrong_here(expression);
     for at in 0..children(&mut expression.clone()).len() {
         let child = children(&mut expression.clone())[at].clone();
         // Of a product of two numbers one is enough, and a number that something is equal to is wrong by `!=`.
@@ -64,7 +78,7 @@ fn everywhere(expression: &Expr) -> Wrong {
         {
             continue;
         }
-        for (what, wrong) in everywhere(&child) {
+        for (what, wrong) in everywhere(&child, wrong_here) {
             let mut whole = expression.clone();
             *children(&mut whole)[at] = wrong;
             found.push((what, whole));
@@ -92,43 +106,48 @@ fn children(expression: &mut Expr) -> Vec<&mut Expr> {
     }
 }
 
-/// What can be wrong with the outermost node.
-fn here(expression: &Expr) -> Wrong {
+/// Conditions that the outermost node can have wrong.
+fn condition_wrong(expression: &Expr) -> Wrong {
     match expression {
-        Expr::Binary(binary) => {
-            [comparison_inverted(binary), operand_dropped(binary), matching_changed(binary)].concat()
-        }
+        Expr::Binary(binary) => [comparison_inverted(binary), operand_dropped(binary)].concat(),
         Expr::Aggregate(aggregate) => {
-            let changed = |what: String, change: &dyn Fn(&mut parser::AggregateExpr)| {
-                let mut wrong = aggregate.clone();
-                change(&mut wrong);
-                (what, Expr::Aggregate(wrong))
-            };
             let others: &[_] = match aggregate.op.id() {
-                token::T_MIN => &[token::T_MAX],
+                token::T_MIN | token::T_SUM => &[token::T_MAX],
                 token::T_MAX => &[token::T_MIN],
                 token::T_AVG => &[token::T_MIN, token::T_MAX],
-                token::T_SUM => &[token::T_MAX],
                 _ => &[],
             };
-            let swapped = others.iter().map(|&other| {
-                let other = TokenType::new(other);
-                changed(format!("{} is {other}", aggregate.op), &|wrong| wrong.op = other)
-            });
-            let regrouped = modifiers(aggregate.modifier.as_ref())
-                .into_iter()
-                .map(|(what, modifier)| changed(what, &|wrong| wrong.modifier = Some(modifier.clone())));
-            swapped.chain(regrouped).collect()
+            let wrong = |&other| {
+                let op = TokenType::new(other);
+                let what = format!("{} is {op}", aggregate.op);
+                (what, Expr::Aggregate(parser::AggregateExpr { op, ..aggregate.clone() }))
+            };
+            others.iter().map(wrong).collect()
         }
         Expr::NumberLiteral(number) => number_moved(number.val),
+        _ => Vec::new(),
+    }
+}
+
+/// Details that the outermost node can have wrong.
+fn detail_wrong(expression: &Expr) -> Wrong {
+    match expression {
+        Expr::Binary(binary) => matching_changed(binary),
+        Expr::Aggregate(aggregate) => {
+            let wrong =
+                |modifier| Expr::Aggregate(parser::AggregateExpr { modifier: Some(modifier), ..aggregate.clone() });
+            let modifiers = modifiers(aggregate.modifier.as_ref()).into_iter();
+            modifiers.map(|(what, modifier)| (what, wrong(modifier))).collect()
+        }
         Expr::VectorSelector(selector) => matchers_changed(selector, Expr::VectorSelector),
         Expr::MatrixSelector(matrix) => {
-            let with = |vs| Expr::MatrixSelector(parser::MatrixSelector { vs, range: matrix.range });
-            let of_range = |range| Expr::MatrixSelector(parser::MatrixSelector { range, vs: matrix.vs.clone() });
-            let text = &format!("{expression}");
-            let ranges = [of_range(matrix.range * 4), of_range(matrix.range / 4)];
-            let ranges = ranges.map(|wrong| (format!("{text} is {wrong}"), wrong));
-            ranges.into_iter().chain(matchers_changed(&matrix.vs, with)).collect()
+            let with = |vs, range| Expr::MatrixSelector(parser::MatrixSelector { vs, range });
+            let ranges = [matrix.range * 4, matrix.range / 4].map(|range| {
+                let wrong = with(matrix.vs.clone(), range);
+                (format!("{expression} is {wrong}"), wrong)
+            });
+            let matchers = matchers_changed(&matrix.vs, |vs| with(vs, matrix.range));
+            ranges.into_iter().chain(matchers).collect()
         }
         Expr::Call(call) => {
             let other = match call.func.name {
@@ -141,7 +160,7 @@ fn here(expression: &Expr) -> Wrong {
             wrong.func.name = other;
             vec![(format!("{} is {other}", call.func.name), Expr::Call(wrong))]
         }
-        Expr::Unary(_) | Expr::Paren(_) | Expr::Subquery(_) | Expr::StringLiteral(_) | Expr::Extension(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -192,12 +211,7 @@ fn modifiers(modifier: Option<&LabelModifier>) -> Vec<(String, LabelModifier)> {
         let others = labels.iter().filter(|other| *other != label).map(String::as_str).collect();
         if modifier.is_include() { LabelModifier::include(others) } else { LabelModifier::exclude(others) }
     };
-    labels
-        .iter()
-        .map(|label| {
-            (format!("{label} is not in ({modifier_text})", modifier_text = modifier.labels()), without(label))
-        })
-        .collect()
+    labels.iter().map(|label| (format!("{label} is not in ({})", modifier.labels()), without(label))).collect()
 }
 
 /// Small counts by one, others by half and twice.

@@ -1,19 +1,19 @@
 //! The tests of `alerts/tests/` notice when a rule is wrong. A mutant is a rule with one thing wrong; each must make
 //! a case of its group's test files fail, but for those in [`EQUIVALENT`], which nobody could tell from the rule.
 //!
-//! `MUTANTS=budget cargo test --test alerts mutants` makes only those whose names contain `budget`, and tells of each.
+//! The test command makes the mutants of conditions. `MUTANTS= cargo test --test alerts mutants_of_rules` makes all of
+//! them, and `MUTANTS=Budget …` those whose names contain that.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::conventions::is_wrong_about_another_window;
-use super::mutants::{self, Mutant};
-use super::rules::{self, Group, metrics_read};
-use super::{files_in, judge};
+use super::mutants::{self, Kind, Mutant};
+use super::rules::{self, Group, Rule, metrics_read};
+use super::{files_in, judge, side_by_side};
 
 /// Mutants that nobody could tell from the rule, and why.
 const EQUIVALENT: [(&str, &str); 23] = [
@@ -61,41 +61,31 @@ const THERE_NOW: &str = "An exporter of the job is there, and with it the time o
 
 #[test]
 fn mutants_of_rules_are_noticed() {
-    let only = std::env::var("MUTANTS").unwrap_or_default();
+    let only = std::env::var("MUTANTS").ok();
     let courts: Vec<Court> = rules::shipped().into_iter().map(|group| Court::of(&group.name)).collect();
-    let suspects = courts.iter().flat_map(|court| court.suspects().into_iter().map(move |suspect| (court, suspect)));
-    let suspects: Vec<_> = suspects.collect();
+    let suspects: Vec<_> =
+        courts.iter().flat_map(|court| court.suspects().into_iter().map(move |suspect| (court, suspect))).collect();
     for (name, _) in EQUIVALENT {
-        assert!(
-            suspects.iter().any(|(_, suspect)| suspect.name.ends_with(&format!(": {name}"))),
-            "no mutant is {name}"
-        );
+        let end = format!(": {name}");
+        assert!(suspects.iter().any(|(_, suspect)| suspect.name.ends_with(&end)), "no mutant is {name}");
     }
-    let queue = Mutex::new(suspects.into_iter().filter(|(_, suspect)| suspect.name.contains(&only)));
+    let is_asked = |suspect: &Suspect| match &only {
+        Some(only) => suspect.name.contains(only),
+        None => suspect.is_in_the_test_command,
+    };
+    let total = suspects.len() - courts.len();
     let (count, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().unwrap().get() {
-            scope.spawn(|| {
-                while let Some((court, suspect)) = take(&queue) {
-                    count.fetch_add(1, Ordering::Relaxed);
-                    let noticed = court.notices(&suspect);
-                    if noticed != suspect.is_wrong {
-                        let what = if noticed { "is noticed" } else { "is not noticed" };
-                        println!("{} {what}", suspect.name);
-                        wrong.lock().unwrap().push(format!("{} {what}", suspect.name));
-                    }
-                }
-            });
+    side_by_side(suspects.into_iter().filter(|(_, suspect)| is_asked(suspect)), |(court, suspect)| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let noticed = court.notices(&suspect);
+        if noticed != suspect.is_wrong {
+            let what = if noticed { "is noticed" } else { "is not noticed" };
+            wrong.lock().unwrap().push(format!("{} {what}", suspect.name));
         }
     });
     let (count, wrong) = (count.into_inner(), wrong.into_inner().unwrap());
-    println!("{count} suspects");
+    println!("{count} asked; there are {total} mutants, {} of them equivalent", EQUIVALENT.len());
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// The next of a queue that several threads share; the lock is not held any longer than that.
-fn take<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
-    queue.lock().unwrap().next()
 }
 
 /// Rules that may be wrong.
@@ -106,6 +96,7 @@ struct Suspect {
     rules: String,
     /// Whether it can be noticed.
     is_wrong: bool,
+    is_in_the_test_command: bool,
 }
 
 /// What judges the rules of one group: its test files, and the rules that it needs.
@@ -127,7 +118,7 @@ struct Case {
 impl Court {
     fn of(group: &str) -> Self {
         let groups = needed(group);
-        let alerts: BTreeSet<_> = groups.iter().flat_map(|group| &group.rules).map(|rule| rule.name()).collect();
+        let alerts: BTreeSet<_> = groups.iter().flat_map(|group| &group.rules).map(Rule::name).collect();
         let stem = group.strip_prefix("oauth-probe-").unwrap();
         let cases: Vec<_> = files_in("alerts/tests")
             .iter()
@@ -147,7 +138,8 @@ impl Court {
         }
         let group = self.groups.last().unwrap();
         let name = format!("{}: as it is", group.name);
-        let mut suspects = vec![Suspect { name, rules: rules::file(&groups), is_wrong: false }];
+        let rules = rules::file(&groups);
+        let mut suspects = vec![Suspect { name, rules, is_wrong: false, is_in_the_test_command: true }];
         for (at, rule) in group.rules.iter().enumerate() {
             let judged_by_form = |mutant: &Mutant| is_wrong_about_another_window(rule, &mutant.rule);
             for mutant in mutants::of(rule).into_iter().filter(|mutant| !judged_by_form(mutant)) {
@@ -155,7 +147,8 @@ impl Court {
                 groups.last_mut().unwrap().rules[at] = mutant.rule;
                 let is_wrong = EQUIVALENT.iter().all(|(name, _)| *name != mutant.name);
                 let name = format!("{}: {}", group.name, mutant.name);
-                suspects.push(Suspect { name, rules: rules::file(&groups), is_wrong });
+                let is_in_the_test_command = is_wrong && mutant.kind == Kind::Condition;
+                suspects.push(Suspect { name, rules: rules::file(&groups), is_wrong, is_in_the_test_command });
             }
         }
         suspects
