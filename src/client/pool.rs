@@ -8,7 +8,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderValue;
 use url::{Host, Url};
 
-use crate::model::target::{ConnectionMode, Transport};
+use crate::model::secret::Fingerprint;
+use crate::model::target::{ConnectionMode, Target, Transport};
 
 use super::connector::TimedConnectorLayer;
 use super::resolver::SharedResolver;
@@ -42,12 +43,14 @@ pub enum ClientError {
     Build(#[source] reqwest::Error),
 }
 
-/// Makes and shares HTTP clients.
+/// Makes and shares the HTTP clients of one configuration. A client lives on with the targets that use it.
 pub struct ClientPool {
     resolver: SharedResolver,
     environment: Matcher,
     shared: HashMap<(Transport, Option<Route>), reqwest::Client>,
     file_reads: FileReads,
+    /// What was in the files that a transport names, before a client was made of them.
+    file_contents: HashMap<Transport, Vec<Fingerprint>>,
 }
 
 /// A client, and whether it goes through a proxy.
@@ -81,7 +84,28 @@ impl ClientPool {
             environment: Matcher::from_env(),
             shared: HashMap::new(),
             file_reads: FileReads::new(),
+            file_contents: HashMap::new(),
         }
+    }
+
+    /// A pool for the next configuration, without clients. What bounds the process as a whole goes on.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        Self { resolver: self.resolver.clone(), file_reads: self.file_reads(), ..Self::new() }
+    }
+
+    /// Whether the files that `target` names hold what they held when its clients were made by `before`.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn finds_files_as(&mut self, before: &Self, target: &Target) -> Result<bool, ClientError> {
+        for transport in [&target.token.transport, &target.ping.transport] {
+            let contents = self.file_contents(transport)?;
+            if before.file_contents.get(transport).is_none_or(|earlier| earlier != contents) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The bound on files that are read at a time.
@@ -97,6 +121,7 @@ impl ClientPool {
         mode: ConnectionMode,
     ) -> Result<Channel, ClientError> {
         let route = self.route(endpoint, transport)?;
+        self.file_contents(transport)?;
         let path = if route.is_some() { NetworkPath::Proxied } else { NetworkPath::Direct };
         if mode == ConnectionMode::Reuse {
             // Kept-alive connections are not shared, or the pings of one target would warm those of another.
@@ -109,6 +134,14 @@ impl ClientPool {
         let http = self.build(transport, key.1.as_ref(), mode)?;
         self.shared.insert(key, http.clone());
         Ok(Channel { http, path })
+    }
+
+    /// Read once for all targets.
+    fn file_contents(&mut self, transport: &Transport) -> Result<&[Fingerprint], TlsError> {
+        if !self.file_contents.contains_key(transport) {
+            self.file_contents.insert(transport.clone(), tls::file_contents(transport)?);
+        }
+        Ok(&self.file_contents[transport])
     }
 
     fn build(

@@ -15,9 +15,11 @@ use zeroize::Zeroizing;
 
 use url::Url;
 
+use crate::model::secret::Fingerprint;
 use crate::model::target::{Identity, Transport, Verification};
 
 use super::files::read_regular;
+use super::secrets::fingerprint;
 use super::timeline::Timeline;
 
 /// Bundles of all public authorities have less than a megabyte.
@@ -75,6 +77,16 @@ pub(super) fn configuration(transport: &Transport) -> Result<ClientConfig, TlsEr
     };
     configuration.resumption = Resumption::store(Arc::new(NoSessions));
     Ok(configuration)
+}
+
+/// Tells what is in the files that `transport` names from what was in them before.
+pub(super) fn file_contents(transport: &Transport) -> Result<Vec<Fingerprint>, TlsError> {
+    let roots = transport.ca_file.iter().filter(|_| transport.verification == Verification::Full);
+    let identity = transport.identity.iter();
+    let certificates = roots.chain(identity.clone().map(|identity| &identity.cert_file));
+    let certificates = certificates.map(|path| read_pem(path, "certificate"));
+    let keys = identity.map(|identity| read_pem(&identity.key_file, "private key"));
+    certificates.chain(keys).map(|pem| Ok(fingerprint(pem?.as_slice()))).collect()
 }
 
 /// Whether there is anybody to trust, should `endpoint` need that: a server in the clear is probed without.
