@@ -136,15 +136,12 @@ impl InForce {
         let mut pool = self.pool.successor();
         let kept = self.kept(&config, &mut pool);
         let shown = metrics.renewed(&config, BootClock.now(), |target| kept.contains_key(&target.name));
-        let on_every_series = OnEverySeries::of(&config);
-        let mut changes = Changes { unchanged: kept.len(), ..Changes::default() };
+        let (unchanged, on_every_series) = (kept.len(), OnEverySeries::of(&config));
         let (mut targets, mut jobs, mut problems) = (kept, Vec::new(), Problems::default());
         for target in config.targets {
             if targets.contains_key(&target.name) {
                 continue;
             }
-            let known = self.targets.contains_key(&target.name);
-            *(if known { &mut changes.changed } else { &mut changes.added }) += 1;
             let target = Arc::new(target);
             targets.insert(target.name.clone(), Arc::clone(&target));
             match HttpWire::new(Arc::clone(&target), &mut pool) {
@@ -154,7 +151,8 @@ impl InForce {
         }
         problems.finish()?;
         let removed: Vec<_> = self.targets.keys().filter(|name| !targets.contains_key(*name)).cloned().collect();
-        changes.removed = removed.len();
+        let changed = jobs.iter().filter(|job| self.targets.contains_key(&job.target.name)).count();
+        let changes = Changes { added: jobs.len() - changed, removed: removed.len(), changed, unchanged };
         Ok(Prepared { next: Self { targets, on_every_series, pool }, shown, jobs, removed, changes })
     }
 
@@ -195,10 +193,13 @@ impl Problems {
     /// A line for each; one file in `defaults` is the same problem for all targets.
     fn finish(self) -> Result<(), String> {
         const SHOWN: usize = 3;
-        let line = |(problem, names): (String, Vec<String>)| match names.as_slice() {
-            [name] => format!("target {name}: {problem}"),
-            [.., _] if names.len() <= SHOWN => format!("targets {}: {problem}", names.join(", ")),
-            _ => format!("targets {} and {} more: {problem}", names[..SHOWN].join(", "), names.len() - SHOWN),
+        let line = |(problem, names): (String, Vec<String>)| {
+            let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+            match names.len() {
+                1 => format!("target {shown}: {problem}"),
+                count if count > SHOWN => format!("targets {shown} and {} more: {problem}", count - SHOWN),
+                _ => format!("targets {shown}: {problem}"),
+            }
         };
         let lines: Vec<_> = self.0.into_iter().map(line).collect();
         if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
