@@ -140,7 +140,6 @@ async fn until_kept_targets_work(exporter: &Exporter, cycles_before: impl Fn(&st
 fn assert_nothing_was_left(warm: &str, end: &str) {
     for (name, leaked_by_each) in [("open_fds", 0.1), ("threads", 0.1), ("resident_memory_bytes", 3_500.0)] {
         let (before, after) = (of_process(warm, name), of_process(end, name));
-        println!("{name}: {before} after {WARM} reloads, {after} after {RELOADS}");
         assert!(after - before < leaked_by_each * (RELOADS - WARM) as f64, "{name}: {before} became {after}");
     }
 }
