@@ -306,6 +306,7 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
         ] {
             setting.assert_silent(&exporter.get(path).await.everything());
         }
+        assert_silent(&exporter.reload().await.everything());
         setting.assert_heard();
         let log = exporter.terminate_and_read_log().await;
         assert!(log.contains("target fails") && log.contains("request"), "{log}");

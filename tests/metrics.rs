@@ -342,3 +342,30 @@ fn skipped_cycles_and_schedule_lag_are_counted() {
     assert_eq!(scrape.one("config_last_reload_successful", &[]), 1.0);
     assert_eq!(scrape.one("config_last_reload_success_timestamp_seconds", &[]), EPOCH);
 }
+
+#[test]
+fn next_configuration_shows_as_a_whole_with_the_counts_of_what_it_keeps() {
+    let named = |name: &str| Target { name: name.to_owned(), ..target() };
+    let metrics = Metrics::new(&config(["kept", "changed", "removed"].map(named).into()), at(0.0));
+    for name in ["kept", "changed", "removed"] {
+        metrics.target(name).unwrap().record(&good_cycle(0.0));
+    }
+    let before = text(&metrics, at(1.0));
+    let next = config(["new", "changed", "kept"].map(named).into());
+    let shown = metrics.renewed(&next, at(2.0), |target| target.name == "kept");
+    shown.target("new").unwrap().record(&good_cycle(1.0));
+    let of_targets = |text: &str| text.split_once("# HELP oauth_probe_build_info").unwrap().0.to_owned();
+    assert_eq!(of_targets(&text(&metrics, at(1.0))), of_targets(&before));
+
+    metrics.load_failed();
+    assert_eq!(Scrape::of(&text(&metrics, at(2.0))).one("config_last_reload_successful", &[]), 0.0);
+    metrics.show(shown);
+    let scrape = Scrape::of(&text(&metrics, at(2.0)));
+    let cycles = |name| scrape.all("cycles_total", &[("target", name), ("result", "success")]);
+    assert_eq!(["kept", "changed", "removed", "new"].map(cycles), [vec![1.0], vec![0.0], vec![], vec![1.0]]);
+    let last_cycle = |name| scrape.one("last_cycle_timestamp_seconds", &[("target", name)]);
+    assert_eq!(["kept", "changed"].map(last_cycle), [EPOCH + 0.5, EPOCH + 2.0]);
+    assert_eq!(scrape.one("config_last_reload_successful", &[]), 1.0);
+    assert_eq!(scrape.one("config_last_reload_success_timestamp_seconds", &[]), EPOCH + 2.0);
+    assert_eq!(metrics.target("changed").is_some(), metrics.target("removed").is_none());
+}

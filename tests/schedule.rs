@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use oauth_probe_exporter::client::{CheckCredential, CheckExchange, PingExchange, TokenExchange, Wire};
 use oauth_probe_exporter::clock::Clock;
-use oauth_probe_exporter::model::secret::{AccessToken, Fingerprint};
-use oauth_probe_exporter::model::target::{ScheduleMode, Target};
+use oauth_probe_exporter::model::fault::Reason;
+use oauth_probe_exporter::model::secret::{AccessToken, Fingerprint, Secret};
+use oauth_probe_exporter::model::target::{ClientAuthentication, ScheduleMode, Target};
+use oauth_probe_exporter::model::time::Moment;
 use oauth_probe_exporter::probe::{Fleet, Job};
 
-use simulated::{Issuing, SimWire, Trouble, World, hours, minutes, seconds, target};
+use simulated::{Issuing, SimWire, Trouble, World, hours, minutes, seconds, target, without_max_age};
 
 fn named(name: &str, interval: Duration) -> Arc<Target> {
     Arc::new(Target { name: name.to_owned(), ..target(interval) })
@@ -103,4 +105,131 @@ async fn a_task_that_dies_is_reported_with_its_target() {
     let died = fleet.watch().await;
     assert_eq!(died.target, "doomed");
     assert!(died.source.unwrap().is_panic());
+}
+
+/// A world and a fleet with one target in it, which a test replaces.
+struct Replacing {
+    world: Arc<World>,
+    fleet: Fleet,
+    origin: Moment,
+}
+
+impl Replacing {
+    fn new(world: World) -> Self {
+        let origin = world.clock.now().moment;
+        Self { world: Arc::new(world), fleet: Fleet::default(), origin }
+    }
+
+    async fn probe(&mut self, target: Target, length: Duration) {
+        self.fleet.spawn(job(Arc::new(target), &self.world), self.world.clock.clone(), self.origin);
+        tokio::time::sleep(length).await;
+    }
+
+    /// When the cycles began that ended.
+    fn cycles(&self) -> Vec<Duration> {
+        self.world.books().reports.iter().map(|(_, report)| self.origin.until(report.started.moment)).collect()
+    }
+
+    fn token_requests(&self) -> usize {
+        self.world.books().token_requests.len()
+    }
+}
+
+/// A world without trouble.
+fn calm() -> World {
+    World::new(Issuing::Fresh, hours(1))
+}
+
+fn relabelled(target: &Target, number: usize) -> Target {
+    Target { labels: [("number".to_owned(), number.to_string())].into(), ..target.clone() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replaced_target_goes_on_with_its_token_and_its_rhythm() {
+    let mut replacing = Replacing::new(calm());
+    let target = without_max_age(target(seconds(30)));
+    for number in 0..10 {
+        replacing.probe(relabelled(&target, number), seconds(45)).await;
+    }
+    let cycles = replacing.cycles();
+    assert_eq!(cycles.len(), 15);
+    assert!(cycles.is_sorted_by(|before, after| *after - *before == seconds(30)), "{cycles:?}");
+    assert_eq!(replacing.token_requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn target_that_is_replaced_more_often_than_its_interval_is_probed_all_the_same() {
+    let mut replacing = Replacing::new(calm());
+    for number in 0..100 {
+        replacing.probe(relabelled(&target(seconds(30)), number), seconds(3)).await;
+    }
+    assert_eq!(replacing.cycles().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_client_begins_without_the_token_of_the_one_before() {
+    let before = without_max_age(target(seconds(30)));
+    let with = |change: fn(&mut Target)| {
+        let mut other = before.clone();
+        change(&mut other);
+        other
+    };
+    for (other, token_requests) in [
+        (with(|target| target.token.client_id = "other".to_owned()), 2),
+        (with(|target| target.token.scopes = vec!["other".to_owned()]), 2),
+        (with(|target| target.token.endpoint = "https://other.example/oauth/token".parse().unwrap()), 2),
+        (with(|target| target.token.params = [("audience".to_owned(), Secret::new("other".to_owned()))].into()), 2),
+        (with(|target| target.token.authentication = ClientAuthentication::Tls), 2),
+        (with(|target| target.ping.endpoint = "https://other.example/ping".parse().unwrap()), 2),
+        (with(|target| target.token.policy.refresh_margin = Some(seconds(60))), 1),
+        (with(|target| target.ping.expect.json = [].into()), 1),
+        (with(|target| target.timeout = seconds(5)), 1),
+        (with(|target| target.interval = seconds(20)), 1),
+    ] {
+        let mut replacing = Replacing::new(calm());
+        replacing.probe(before.clone(), seconds(60)).await;
+        replacing.probe(other.clone(), seconds(60)).await;
+        assert_eq!(replacing.token_requests(), token_requests, "{other:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replacing_a_target_ends_no_back_off() {
+    let token_requests = |replacements: u32| async move {
+        let mut world = calm();
+        world.token_trouble = Box::new(|_| Trouble::Fails(Reason::InvalidClient));
+        let mut replacing = Replacing::new(world);
+        for number in 0..replacements {
+            let target = relabelled(&target(seconds(5)), number as usize);
+            replacing.probe(target, minutes(20) / replacements).await;
+        }
+        replacing.token_requests()
+    };
+    let (undisturbed, disturbed) = (token_requests(1).await, token_requests(240).await);
+    assert!(disturbed < undisturbed * 3 / 2 + 1, "{disturbed} instead of {undisturbed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopped_target_is_left_alone_in_the_middle_of_a_cycle_and_is_no_death() {
+    let mut world = calm();
+    world.token_trouble = Box::new(|_| Trouble::Hangs);
+    let mut replacing = Replacing::new(world);
+    replacing.probe(target(seconds(30)), Duration::ZERO).await;
+    while replacing.token_requests() == 0 {
+        tokio::time::sleep(seconds(1)).await;
+    }
+    replacing.fleet.stop("tested");
+    let watched = tokio::time::timeout(minutes(10), replacing.fleet.watch()).await;
+    assert!(watched.is_err(), "{watched:?}");
+    assert_eq!(replacing.cycles(), []);
+    assert_eq!(replacing.token_requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn target_whose_schedule_is_turned_off_runs_no_further_cycle() {
+    let mut replacing = Replacing::new(calm());
+    replacing.probe(target(seconds(5)), minutes(1)).await;
+    let cycles = replacing.cycles().len();
+    replacing.probe(Target { schedule: ScheduleMode::Off, ..target(seconds(5)) }, minutes(1)).await;
+    assert_eq!(replacing.cycles().len(), cycles);
 }

@@ -6,8 +6,8 @@ mod targets;
 
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oauth_probe_exporter::model::target::Target;
@@ -25,6 +25,8 @@ const HANGS: Duration = Duration::from_secs(20);
 struct Server {
     address: SocketAddr,
     metrics: Arc<Metrics>,
+    /// What comes of a reload.
+    reload: Arc<Mutex<Result<String, String>>>,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -40,12 +42,19 @@ impl Server {
         let bound = Bound::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap().with_limits(limits);
         let address = bound.addresses()[0];
         let metrics = Arc::new(Metrics::new(&config(targets), at(0.0)));
-        let app = App { metrics: Arc::clone(&metrics), now: Arc::new(|| at(1.0)), settings };
+        let reload = Arc::new(Mutex::new(Ok("1 changed".to_owned())));
+        let outcome = Arc::clone(&reload);
+        let app = App {
+            metrics: Arc::clone(&metrics),
+            now: Arc::new(|| at(1.0)),
+            reload: Arc::new(move || Box::pin(std::future::ready(outcome.lock().unwrap().clone()))),
+            settings,
+        };
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(bound.serve(app, async {
             let _ = stopped.await;
         }));
-        Self { address, metrics, stop, ended }
+        Self { address, metrics, reload, stop, ended }
     }
 
     async fn with_targets(names: &[&str]) -> Self {
@@ -187,6 +196,28 @@ async fn other_paths_are_not_found_and_other_methods_not_allowed() {
         let answer = server.ask(method, path, "").await;
         assert_eq!(answer.status, 405, "{method} {path}");
         assert_eq!(answer.header("allow"), Some("get,head"));
+    }
+}
+
+#[tokio::test]
+async fn reload_is_answered_with_what_came_of_it() {
+    let server = Server::with_settings("/p", "/metrics").await;
+    let post = || server.ask("POST", "/p/-/reload", "");
+    let answer = post().await;
+    assert_eq!((answer.status, answer.text()), (200, "configuration reloaded: 1 changed\n"));
+    *server.reload.lock().unwrap() = Err("probe.yml:1: wrong\nprobe.yml:2: wrong too\n".to_owned());
+    let answer = post().await;
+    let text = "failed to reload the configuration; nothing has changed:\nprobe.yml:1: wrong\nprobe.yml:2: wrong too\n";
+    assert_eq!((answer.status, answer.text()), (500, text));
+    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+}
+
+#[tokio::test]
+async fn only_a_post_reloads() {
+    let server = Server::with_targets(&["a"]).await;
+    for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
+        let answer = server.ask(method, "/-/reload", "").await;
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("post")), "{method}");
     }
 }
 

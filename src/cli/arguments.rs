@@ -8,8 +8,9 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 
 const AFTER_HELP: &str = "\
 Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
-Served: / (links), /metrics, /metrics?target=NAME, /-/healthy, /-/ready.
-Signals: SIGTERM and SIGINT end it. Settings take effect at a restart; a secret's file is read anew every time.
+Served: / (links), /metrics, /metrics?target=NAME, /-/healthy, /-/ready; POST /-/reload.
+Signals: SIGTERM and SIGINT end it; SIGHUP has the configuration loaded anew, as POST /-/reload does. A secret's file is
+read anew every time.
 Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong arguments or configuration.";
 
 /// Probes APIs that are protected by OAuth 2.0 client credentials and exports what it finds to Prometheus.

@@ -2,15 +2,18 @@
 
 use std::fmt::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::config;
 use crate::model::target::Config;
 use crate::simulator::{DemoClient, Script, Settings, Simulator};
 
 use super::arguments::{Common, DemoArguments};
-use super::serve::{Exporter, interrupted};
+use super::serve::Exporter;
 use super::setup;
+use super::signals::Signals;
 use super::stop::Stop;
+use super::supervisor::Source;
 
 pub(super) fn run(common: &Common, arguments: &DemoArguments) -> Result<ExitCode, Stop> {
     if common.config_file.is_some() {
@@ -22,15 +25,19 @@ pub(super) fn run(common: &Common, arguments: &DemoArguments) -> Result<ExitCode
 }
 
 async fn play(arguments: &DemoArguments) -> Result<(), Stop> {
+    let signals = Signals::catch()?;
     let mut simulator = Simulator::start(Settings::demo()).await.map_err(Stop::failed)?;
-    let exporter = Exporter::bind(demo_config(&simulator)?, &arguments.listen_addresses, &arguments.paths).await?;
+    let config = demo_config(&simulator)?;
+    // Another load finds what was there.
+    let source: Source = Arc::new(move || Ok(config.clone()));
+    let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths).await?;
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_program(&mut text, &simulator, &exporter);
     setup::print(&text)?;
     simulator.play(Script::demo());
     tokio::select! {
-        ended = exporter.run(interrupted()) => ended,
+        ended = exporter.run(signals) => ended,
         task = simulator.ended() => Err(Stop::failed(format_args!("the simulator's task {task} died"))),
     }
 }

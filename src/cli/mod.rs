@@ -7,10 +7,13 @@ mod check_text;
 mod demo;
 mod healthcheck;
 mod observer;
+mod reload;
 mod secret_file;
 mod serve;
 mod setup;
+mod signals;
 mod stop;
+mod supervisor;
 
 use std::process::ExitCode;
 

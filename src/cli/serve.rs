@@ -4,38 +4,32 @@ use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
-use crate::model::target::{Config, ScheduleMode, Target};
-use crate::model::time::Stamp;
-use crate::probe::{Fleet, Job};
+use crate::model::target::{ScheduleMode, Target};
 use crate::server::{App, Bound, WebSettings};
-use crate::telemetry::Metrics;
 
 use super::arguments::{Common, ServeArguments, WebPaths};
-use super::observer::TargetObserver;
+use super::reload;
 use super::secret_file::{self, api_key_file, unreadable, unreadable_secret};
 use super::setup;
+use super::signals::Signals;
 use super::stop::Stop;
-
-type TargetJob = Job<HttpWire, TargetObserver>;
+use super::supervisor::{Prepared, Source, Supervisor};
 
 pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
-    let config = setup::load_config(common)?;
     if arguments.config_check {
-        return check_config(config);
+        return check_config(common);
     }
     setup::logging(common)?;
-    let source = common.config_file.as_ref().map_or_else(|| "environment".into(), |path| path.display().to_string());
-    tracing::info!(source, "configuration loaded");
-    for target in config.targets.iter().filter(|target| target.schedule == ScheduleMode::Off) {
-        tracing::warn!(target = target.name.as_str(), "not probed: its schedule is off");
-    }
     setup::block_on(async {
-        let exporter = Exporter::bind(config, &arguments.listen_addresses, &arguments.paths).await?;
-        exporter.run(interrupted()).await
+        let signals = Signals::catch()?;
+        let file = common.config_file.clone();
+        let shown = file.as_ref().map_or_else(|| "environment".into(), |path| path.display().to_string());
+        let source: Source =
+            Arc::new(move || setup::read_config(file.as_deref()).map_err(|mistakes| mistakes.to_string()));
+        let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths).await?;
+        tracing::info!(source = shown, "configuration loaded");
+        exporter.run(signals).await
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -44,21 +38,20 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
 pub(super) struct Exporter {
     bound: Bound,
     web: WebSettings,
-    metrics: Arc<Metrics>,
-    jobs: Vec<TargetJob>,
-    started: Stamp,
+    supervisor: Supervisor,
+    prepared: Prepared,
+    source: Source,
 }
 
 impl Exporter {
     /// Readies every target, then opens the ports.
-    pub(super) async fn bind(config: Config, addresses: &[String], paths: &WebPaths) -> Result<Self, Stop> {
-        let started = BootClock.now();
-        let metrics = Arc::new(Metrics::new(&config, started));
-        let jobs = ready_jobs(config.targets, &metrics)?;
+    pub(super) async fn bind(source: Source, addresses: &[String], paths: &WebPaths) -> Result<Self, Stop> {
+        let supervisor = Supervisor::new(BootClock.now());
+        let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
         let web = WebSettings::new(&paths.route_prefix, &paths.telemetry_path).map_err(Stop::usage)?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
         let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;
-        Ok(Self { bound, web, metrics, jobs, started })
+        Ok(Self { bound, web, supervisor, prepared, source })
     }
 
     /// Where the metrics are.
@@ -67,49 +60,40 @@ impl Exporter {
         format!("http://{address}{}", self.web.metrics_path())
     }
 
-    /// Probes and serves until `stop`, or until a task dies.
-    pub(super) async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Stop> {
-        let mut fleet = Fleet::default();
-        for address in self.bound.addresses() {
+    /// Probes and serves until a signal ends it, or until a task dies.
+    pub(super) async fn run(self, signals: Signals) -> Result<(), Stop> {
+        let Self { bound, web, mut supervisor, prepared, source } = self;
+        for address in bound.addresses() {
             tracing::info!(%address, "listening");
         }
-        tracing::info!(targets = self.jobs.len(), version = env!("CARGO_PKG_VERSION"), "probing");
-        for job in self.jobs {
-            fleet.spawn(job, BootClock, self.started.moment);
-        }
-        let app = App { metrics: self.metrics, now: Arc::new(|| BootClock.now()), settings: self.web };
+        let targets = supervisor.apply(prepared).added;
+        tracing::info!(targets, version = env!("CARGO_PKG_VERSION"), "probing");
+        let (reloader, requests) = reload::channel();
+        let app = App {
+            metrics: Arc::clone(supervisor.metrics()),
+            now: Arc::new(|| BootClock.now()),
+            reload: reloader.clone().into_handle(),
+            settings: web,
+        };
         tokio::select! {
-            () = self.bound.serve(app, stop) => {
+            () = bound.serve(app, signals.obey(reloader)) => {
                 tracing::info!("stopped");
                 Ok(())
             }
-            died = fleet.watch() => Err(Stop::failed(died)),
+            died = supervisor.run(requests, source) => Err(Stop::failed(died)),
         }
     }
 }
 
-fn ready_jobs(targets: Vec<Target>, metrics: &Arc<Metrics>) -> Result<Vec<TargetJob>, Stop> {
-    let mut pool = ClientPool::new();
-    let ready = |target: Target| {
-        let target = Arc::new(target);
-        let wire = HttpWire::new(Arc::clone(&target), &mut pool)
-            .map_err(|problem| Stop::usage(format_args!("target {}: {problem}", target.name)))?;
-        let numbers = metrics.target(&target.name).ok_or_else(|| Stop::failed("a target without metrics"))?;
-        let observer = TargetObserver::new(Arc::clone(&target), Arc::clone(metrics), numbers);
-        Ok(Job { target, wire, observer, random: fastrand::Rng::new() })
-    };
-    targets.into_iter().map(ready).collect()
-}
-
-fn check_config(config: Config) -> Result<ExitCode, Stop> {
+fn check_config(common: &Common) -> Result<ExitCode, Stop> {
+    let config = setup::load_config(common)?;
     let mut text = "The configuration is valid. This would run:\n".to_owned();
     for target in &config.targets {
         // Writing to a string cannot fail.
         let _ = write_target(&mut text, target);
     }
     // Files are opened too, so that a wrong certificate is found here and not at the start.
-    let metrics = Arc::new(Metrics::new(&config, BootClock.now()));
-    ready_jobs(config.targets, &metrics)?;
+    Supervisor::new(BootClock.now()).prepare(config).map_err(Stop::usage)?;
     setup::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -133,23 +117,4 @@ fn write_target(text: &mut String, target: &Target) -> fmt::Result {
         writeln!(text, "    its API key cannot be read now: {}: {problem}", path.display())?;
     }
     Ok(())
-}
-
-/// Returns at SIGTERM or SIGINT. SIGHUP, which would end a process by default, is answered in the log.
-pub(super) async fn interrupted() {
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-    else {
-        tracing::error!("signals cannot be received");
-        return std::future::pending().await;
-    };
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return tracing::info!(signal = "SIGTERM", "stopping"),
-            _ = interrupt.recv() => return tracing::info!(signal = "SIGINT", "stopping"),
-            _ = hang_up.recv() => {
-                tracing::warn!("SIGHUP is ignored: this version reads its configuration at the start only");
-            }
-        }
-    }
 }

@@ -1,13 +1,14 @@
 //! What several commands share: the configuration, the runtime, and how they say what they found.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 
 use tracing::Level;
 
-use crate::config;
+use crate::config::{self, ConfigError};
 use crate::model::target::Config;
 use crate::telemetry::logging;
 
@@ -16,12 +17,16 @@ use super::stop::Stop;
 
 /// The configuration from the file that is named, else from the environment.
 pub(super) fn load_config(common: &Common) -> Result<Config, Stop> {
+    read_config(common.config_file.as_deref()).map_err(Stop::usage)
+}
+
+/// The configuration from `file`, else from the environment.
+pub(super) fn read_config(file: Option<&Path>) -> Result<Config, ConfigError> {
     let environment = |name: &str| std::env::var(name).ok();
-    let loaded = match &common.config_file {
+    match file {
         Some(path) => config::load(path, &environment),
         None => config::from_environment(&environment),
-    };
-    loaded.map_err(Stop::usage)
+    }
 }
 
 /// Does `work` to its end, and waits for nothing else.

@@ -50,7 +50,7 @@ pub enum ClientError {
     Build(#[source] reqwest::Error),
 }
 
-/// Makes and shares HTTP clients.
+/// Makes and shares the HTTP clients of one configuration. A client lives on with the targets that use it.
 pub struct ClientPool {
     resolver: SharedResolver,
     environment: Matcher,
@@ -119,6 +119,12 @@ impl ClientPool {
             shared: HashMap::new(),
             file_reads: FileReads::new(),
         }
+    }
+
+    /// A pool for the next configuration, without clients. What bounds the process as a whole goes on.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        Self { resolver: self.resolver.clone(), file_reads: self.file_reads(), ..Self::new() }
     }
 
     /// The bound on files that are read at a time.

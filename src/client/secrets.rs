@@ -1,7 +1,7 @@
 //! Reading secrets: anew before every token request, as files are swapped while we run. A file system can hang, and
 //! what hangs there cannot be cancelled: such reads must neither pile up nor take the threads that others need.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -88,9 +88,9 @@ impl SecretReader {
 }
 
 /// Tells contents apart; worth nothing outside this process.
-pub(super) fn fingerprint(secret: &Secret) -> Fingerprint {
+pub(super) fn fingerprint(content: &(impl Hash + ?Sized)) -> Fingerprint {
     static KEYS: OnceLock<RandomState> = OnceLock::new();
-    Fingerprint(KEYS.get_or_init(RandomState::new).hash_one(secret.expose()))
+    Fingerprint(KEYS.get_or_init(RandomState::new).hash_one(content))
 }
 
 fn read_file(path: &Path) -> Result<Secret, Unavailable> {

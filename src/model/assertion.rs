@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::target::SecretSource;
 
 /// What an assertion is signed with and says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assertion {
     /// What signs it.
     pub key: AssertionKey,
@@ -16,7 +16,7 @@ pub struct Assertion {
 }
 
 /// What signs an assertion.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AssertionKey {
     /// `client_secret_jwt`: the secret that both sides know.
     Secret {

@@ -33,10 +33,10 @@ impl Schedule {
         Self { first: origin.plus(interval.mul_f64(unit_hash(name))), interval }
     }
 
-    /// The first start.
+    /// The first start that has not passed at `now`.
     #[must_use]
-    pub const fn first(&self) -> Moment {
-        self.first
+    pub fn next_from(&self, now: Moment) -> Moment {
+        if now > self.first { self.after(self.first, now).start } else { self.first }
     }
 
     /// When the cycle that started at `start` must have ended: just before the next start.
@@ -89,16 +89,27 @@ mod tests {
     #[test]
     fn starts_do_not_drift() {
         let schedule = schedule();
-        let mut start = schedule.first();
+        let mut start = schedule.first;
         for _ in 0..1000 {
             start = schedule.after(start, start.plus(Duration::from_millis(7_123))).start;
         }
-        assert_eq!(schedule.first().until(start), INTERVAL * 1000);
+        assert_eq!(schedule.first.until(start), INTERVAL * 1000);
+    }
+
+    #[test]
+    fn schedule_that_began_earlier_goes_on_where_it_would_be() {
+        let (first, next_from) = (schedule().first, |seconds| {
+            let now = Moment::since_boot(Duration::from_secs(seconds));
+            schedule().next_from(now)
+        });
+        for (now, starts_passed) in [(1, 0), (100, 0), (101, 1), (130, 1), (131, 2), (3_100, 100)] {
+            assert_eq!(next_from(now), first.plus(INTERVAL * starts_passed), "{now} s");
+        }
     }
 
     #[test]
     fn a_cycle_that_overran_skips_the_starts_it_covered() {
-        let start = schedule().first();
+        let start = schedule().first;
         let after = |seconds| schedule().after(start, start.plus(Duration::from_secs_f64(seconds)));
         assert_eq!(after(30.0), Next { start: start.plus(INTERVAL), skipped: 0 });
         assert_eq!(after(30.001), Next { start: start.plus(INTERVAL * 2), skipped: 1 });
@@ -107,14 +118,14 @@ mod tests {
 
     #[test]
     fn a_cycle_ends_before_the_next_one_starts() {
-        let start = schedule().first();
+        let start = schedule().first;
         assert!(schedule().deadline(start) < start.plus(INTERVAL));
         assert!(schedule().deadline(start) >= start.plus(INTERVAL).minus(LONGEST_REST));
     }
 
     #[test]
     fn sleep_through_many_starts_resumes_on_the_grid() {
-        let due = schedule().first();
+        let due = schedule().first;
         let resumed = |seconds| due.until(schedule().resume(due, due.plus(Duration::from_secs(seconds))).start);
         assert_eq!(resumed(0), Duration::ZERO);
         assert_eq!(resumed(15), Duration::ZERO);
@@ -127,7 +138,7 @@ mod tests {
         let mut tenths = [0_u32; 10];
         for number in 0..10_000 {
             let schedule = Schedule::spread(Moment::default(), Duration::from_secs(10), &format!("target-{number}"));
-            tenths[Moment::default().until(schedule.first()).as_secs() as usize] += 1;
+            tenths[Moment::default().until(schedule.first).as_secs() as usize] += 1;
         }
         assert!(tenths.iter().all(|&count| (850..1150).contains(&count)), "{tenths:?}");
     }
@@ -135,7 +146,7 @@ mod tests {
     #[test]
     fn interval_of_zero_neither_panics_nor_stands_still() {
         let schedule = Schedule::spread(Moment::default(), Duration::ZERO, "tested");
-        let start = schedule.first();
+        let start = schedule.first;
         assert!(schedule.deadline(start) > start);
         assert!(schedule.after(start, start).start > start);
         assert!(schedule.resume(start, start.plus(Duration::from_secs(1))).start > start);
@@ -148,7 +159,7 @@ mod tests {
         {
             let interval = Duration::from_millis(interval_millis);
             let schedule = Schedule { interval, ..schedule() };
-            let start = schedule.first();
+            let start = schedule.first;
             let rest = schedule.deadline(start).until(start.plus(interval));
             assert_eq!(rest, Duration::from_micros(rest_micros), "{interval:?}");
         }
@@ -156,7 +167,7 @@ mod tests {
 
     #[test]
     fn start_noticed_late_is_kept_up_to_half_an_interval() {
-        let due = schedule().first();
+        let due = schedule().first;
         for (late_millis, skipped) in
             [(0, 0), (14_999, 0), (15_000, 0), (15_001, 1), (30_000, 1), (45_000, 1), (45_001, 2), (75_001, 3)]
         {

@@ -25,7 +25,7 @@ pub struct Config {
 }
 
 /// One OAuth 2.0 client of one environment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// Distinguishes it from all others; the label `target`.
     pub name: String,
@@ -59,7 +59,7 @@ pub enum ScheduleMode {
 }
 
 /// How a token is asked for, and how long one is used.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TokenSettings {
     /// The token endpoint: the authorization server's URL with the path appended.
     pub endpoint: Url,
@@ -93,7 +93,7 @@ pub struct TokenPolicy {
 }
 
 /// How the client proves who it is at the token endpoint (RFC 6749 §2.3).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ClientAuthentication {
     /// HTTP Basic (RFC 6749 §2.3.1).
     Basic {
@@ -132,7 +132,7 @@ pub enum SecretSource {
 }
 
 /// How the API is called and what a good answer is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PingSettings {
     /// The resource server's URL with the path appended.
     pub endpoint: Url,
@@ -237,6 +237,14 @@ impl TokenSettings {
 }
 
 impl Target {
+    /// Whether a token of `other` is as good here: the same client asks the same server for the same, to call the same
+    /// API. When it is asked for again may differ.
+    #[must_use]
+    pub fn shares_token_with(&self, other: &Self) -> bool {
+        let theirs = TokenSettings { policy: self.token.policy, ..other.token.clone() };
+        self.token == theirs && self.ping.endpoint == other.ping.endpoint
+    }
+
     /// Host (and port, if it is not the scheme's) of the authorization server.
     #[must_use]
     pub fn authorization_host(&self) -> String {

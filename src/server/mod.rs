@@ -8,6 +8,7 @@ mod paths;
 mod routes;
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::model::time::Stamp;
@@ -18,6 +19,9 @@ pub use connections::Limits;
 pub use listen::{BindError, Bound};
 pub use paths::{InvalidPath, WebSettings};
 
+/// Loads the configuration anew. Tells what that changed, or every mistake because of which nothing has changed.
+pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+
 /// What there is to serve.
 #[derive(Clone)]
 pub struct App {
@@ -25,6 +29,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Tells the time of a scrape.
     pub now: Arc<dyn Fn() -> Stamp + Send + Sync>,
+    /// Is asked for by `POST /-/reload`.
+    pub reload: Reload,
     /// Under which paths things are served.
     pub settings: WebSettings,
 }

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use url::form_urlencoded;
@@ -25,6 +25,7 @@ pub(super) fn router(app: App) -> Router {
         .route(&settings.at("/-/healthy"), get("oauth-probe-exporter is healthy.\n"))
         // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
         .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
+        .route(&settings.at("/-/reload"), post(reload))
         .route(&settings.at(settings.telemetry_path()), get(metrics));
     if settings.telemetry_path() != "/" {
         router = router.route(&settings.at("/"), get(landing));
@@ -55,6 +56,18 @@ async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Resp
     ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(ExpositionBody(exposition))).into_response()
 }
 
+/// As Prometheus answers, with what it leaves to the log: what has changed, or every mistake.
+async fn reload(State(app): State<Arc<App>>) -> (StatusCode, String) {
+    match (app.reload)().await {
+        Ok(changes) => (StatusCode::OK, format!("configuration reloaded: {changes}\n")),
+        Err(mistakes) => {
+            let mistakes = mistakes.trim_end();
+            let text = format!("failed to reload the configuration; nothing has changed:\n{mistakes}\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, text)
+        }
+    }
+}
+
 /// Its links are relative, so that they hold behind a proxy that strips a prefix.
 async fn landing(State(app): State<Arc<App>>) -> Html<String> {
     let metrics = app.settings.telemetry_path().trim_start_matches('/');
@@ -69,6 +82,7 @@ async fn landing(State(app): State<Arc<App>>) -> Html<String> {
 <li><a href=\"{metrics}\">metrics</a></li>
 <li><a href=\"-/healthy\">healthy</a></li>
 <li><a href=\"-/ready\">ready</a></li>
+<li><code>POST -/reload</code>: load the configuration anew</li>
 </ul>
 </html>
 "

@@ -1,20 +1,30 @@
 //! The metrics of the whole exporter: its targets by name, and its own families.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::target::{Config, ScheduleMode};
+use prometheus::Histogram;
+
+use crate::model::target::{Config, ScheduleMode, Target};
 use crate::model::time::Stamp;
 
 use super::exposition::Exposition;
-use super::own::OwnFamilies;
+use super::own::{OwnFamilies, schedule_lag};
 use super::readings::Bounds;
 use super::target::TargetMetrics;
 
 /// Everything that `/metrics` shows.
 #[derive(Debug)]
 pub struct Metrics {
+    /// Replaced as a whole, so that a scrape sees the targets of one configuration.
+    shown: Mutex<Arc<Shown>>,
+    schedule_lag: Histogram,
+}
+
+/// What is shown while one configuration is in force.
+#[derive(Debug)]
+pub struct Shown {
     /// In the configuration's order.
     targets: Vec<Arc<TargetMetrics>>,
     /// Where each name stands in `targets`.
@@ -26,32 +36,39 @@ impl Metrics {
     /// The metrics of all targets of `config`, with every counter at 0.
     #[must_use]
     pub fn new(config: &Config, started: Stamp) -> Self {
-        let vantage = config.vantage.as_deref();
-        let mut bounds_by_objective = HashMap::new();
-        let targets = config.targets.iter().map(|target| {
-            let objective = target.latency_objective;
-            let bounds = bounds_by_objective
-                .entry(objective)
-                .or_insert_with(|| Arc::new(Bounds::new(&config.latency_buckets, objective)));
-            Arc::new(TargetMetrics::new(target, vantage, Arc::clone(bounds), started))
-        });
-        let names = config.targets.iter().map(|target| target.name.as_str().into());
-        let hosts: BTreeSet<_> =
-            config.targets.iter().flat_map(|target| [target.authorization_host(), target.resource_host()]).collect();
-        let own = OwnFamilies::new(vantage);
-        own.configured(config.targets.len(), hosts.len(), started);
-        Self { targets: targets.collect(), positions: names.zip(0..).collect(), own }
+        let schedule_lag = schedule_lag();
+        let shown = Shown::new(config, started, &schedule_lag, |_target| None);
+        Self { shown: Mutex::new(Arc::new(shown)), schedule_lag }
+    }
+
+    /// The metrics of `config`, to be shown later: of the targets that are kept as they are, of the others with every
+    /// counter at 0.
+    #[must_use]
+    pub fn renewed(&self, config: &Config, loaded: Stamp, is_kept: impl Fn(&Target) -> bool) -> Shown {
+        let now = self.shown();
+        let kept = |target: &Target| now.target(&target.name).filter(|_metrics| is_kept(target));
+        Shown::new(config, loaded, &self.schedule_lag, kept)
+    }
+
+    /// Shows this and nothing else from now on.
+    pub fn show(&self, shown: Shown) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
+    }
+
+    /// A configuration was to be loaded, and is of no use.
+    pub fn load_failed(&self) {
+        self.shown().own.load_failed();
     }
 
     /// The metrics of the target with this name.
     #[must_use]
     pub fn target(&self, name: &str) -> Option<Arc<TargetMetrics>> {
-        self.positions.get(name).map(|&position| Arc::clone(&self.targets[position]))
+        self.shown().target(name)
     }
 
     /// A cycle started this much later than scheduled.
     pub fn observe_schedule_lag(&self, lag: Duration) {
-        self.own.observe_schedule_lag(lag);
+        self.schedule_lag.observe(lag.as_secs_f64());
     }
 
     /// The text of a scrape at `now`: everything that is scheduled, or the named targets alone with `build_info`.
@@ -59,18 +76,55 @@ impl Metrics {
     /// Names that no target has are passed over.
     #[must_use]
     pub fn exposition(&self, now: Stamp, only: Option<&[&str]>) -> Exposition {
+        let shown = self.shown();
         match only {
             None => {
                 let scheduled = |target: &&Arc<TargetMetrics>| target.constants.schedule == ScheduleMode::On;
-                Exposition::new(self.targets.iter().filter(scheduled).cloned(), self.own.encode(), now)
+                Exposition::new(shown.targets.iter().filter(scheduled).cloned(), shown.own.encode(), now)
             }
             Some(names) => {
                 // A name that is given twice must not give its series twice.
                 let positions: BTreeSet<usize> =
-                    names.iter().filter_map(|&name| self.positions.get(name).copied()).collect();
-                let targets = positions.into_iter().map(|position| Arc::clone(&self.targets[position]));
-                Exposition::new(targets, self.own.encode_build_info(), now)
+                    names.iter().filter_map(|&name| shown.positions.get(name).copied()).collect();
+                let targets = positions.into_iter().map(|position| Arc::clone(&shown.targets[position]));
+                Exposition::new(targets, shown.own.encode_build_info(), now)
             }
         }
+    }
+
+    fn shown(&self) -> Arc<Shown> {
+        Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Shown {
+    fn new(
+        config: &Config,
+        loaded: Stamp,
+        schedule_lag: &Histogram,
+        kept: impl Fn(&Target) -> Option<Arc<TargetMetrics>>,
+    ) -> Self {
+        let vantage = config.vantage.as_deref();
+        let mut bounds_by_objective = HashMap::new();
+        let mut begun = |target: &Target| {
+            let objective = target.latency_objective;
+            let bounds = bounds_by_objective
+                .entry(objective)
+                .or_insert_with(|| Arc::new(Bounds::new(&config.latency_buckets, objective)));
+            Arc::new(TargetMetrics::new(target, vantage, Arc::clone(bounds), loaded))
+        };
+        let targets = config.targets.iter().map(|target| kept(target).unwrap_or_else(|| begun(target)));
+        let names = config.targets.iter().map(|target| target.name.as_str().into());
+        let hosts: BTreeSet<_> =
+            config.targets.iter().flat_map(|target| [target.authorization_host(), target.resource_host()]).collect();
+        let own = OwnFamilies::new(vantage, schedule_lag);
+        own.configured(config.targets.len(), hosts.len(), loaded);
+        Self { targets: targets.collect(), positions: names.zip(0..).collect(), own }
+    }
+
+    /// The metrics of the target with this name.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<Arc<TargetMetrics>> {
+        self.positions.get(name).map(|&position| Arc::clone(&self.targets[position]))
     }
 }

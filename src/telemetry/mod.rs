@@ -13,5 +13,5 @@ mod view;
 
 pub use exposition::Exposition;
 pub use family::{Family, Kind};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Shown};
 pub use target::TargetMetrics;

@@ -1,7 +1,5 @@
 //! The exporter's own families, kept and encoded by the `prometheus` crate.
 
-use std::time::Duration;
-
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
@@ -17,33 +15,37 @@ const SCHEDULE_LAG_BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05
 /// Every expectation below is about constants: names and labels of the catalogue.
 const VALID: &str = "the catalogue's families are valid";
 
+/// How late cycles start: counted for as long as the process runs, while the other families begin anew with each
+/// configuration.
+pub(super) fn schedule_lag() -> Histogram {
+    let options = HistogramOpts::new(SCHEDULE_LAG.name, SCHEDULE_LAG.help).buckets(SCHEDULE_LAG_BUCKETS.to_vec());
+    Histogram::with_opts(options).expect(VALID)
+}
+
 /// What the exporter says about itself.
 #[derive(Debug)]
 pub(super) struct OwnFamilies {
     registry: Registry,
     config_successful: IntGauge,
     config_loaded: Gauge,
-    schedule_lag: Histogram,
     targets: IntGauge,
     hosts: IntGauge,
 }
 
 impl OwnFamilies {
-    pub(super) fn new(vantage: Option<&str>) -> Self {
+    pub(super) fn new(vantage: Option<&str>, schedule_lag: &Histogram) -> Self {
         let labels = vantage.map(|vantage| [("vantage".to_owned(), vantage.to_owned())].into());
         let registry = Registry::new_custom(None, labels).expect(VALID);
-        let schedule_lag =
-            HistogramOpts::new(SCHEDULE_LAG.name, SCHEDULE_LAG.help).buckets(SCHEDULE_LAG_BUCKETS.to_vec());
         let build_info = IntGaugeVec::new(options(&BUILD_INFO), BUILD_INFO.labels).expect(VALID);
         let revision = option_env!("BUILD_REVISION").unwrap_or("unknown");
         let build = [env!("CARGO_PKG_VERSION"), revision, env!("BUILD_RUST_VERSION")];
         build_info.with_label_values(&build).set(1);
         register(&registry, build_info);
+        register(&registry, schedule_lag.clone());
         registry.register(Box::new(ProcessCollector::for_self())).expect(VALID);
         Self {
             config_successful: register(&registry, IntGauge::with_opts(options(&CONFIG_SUCCESSFUL)).expect(VALID)),
             config_loaded: register(&registry, Gauge::with_opts(options(&CONFIG_LOADED)).expect(VALID)),
-            schedule_lag: register(&registry, Histogram::with_opts(schedule_lag).expect(VALID)),
             targets: register(&registry, IntGauge::with_opts(options(&TARGETS)).expect(VALID)),
             hosts: register(&registry, IntGauge::with_opts(options(&HOSTS)).expect(VALID)),
             registry,
@@ -58,8 +60,9 @@ impl OwnFamilies {
         self.hosts.set(hosts as i64);
     }
 
-    pub(super) fn observe_schedule_lag(&self, lag: Duration) {
-        self.schedule_lag.observe(lag.as_secs_f64());
+    /// A further one was of no use.
+    pub(super) fn load_failed(&self) {
+        self.config_successful.set(0);
     }
 
     /// All of them, with `process_*`.

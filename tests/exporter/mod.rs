@@ -4,6 +4,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -53,7 +54,7 @@ pub struct Exporter {
     pub address: String,
     child: Child,
     log: JoinHandle<String>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Exporter {
@@ -67,8 +68,18 @@ impl Exporter {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("probe.yml");
         std::fs::write(&path, configuration).unwrap();
+        let file = ["--config.file", path.to_str().unwrap()];
+        Self::spawn(&[&file, arguments].concat(), environment, directory).await
+    }
+
+    /// Starts `serve` without a file.
+    pub async fn start_from_environment(environment: &[(&str, String)]) -> Self {
+        Self::spawn(&[], environment, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn spawn(arguments: &[&str], environment: &[(&str, String)], directory: tempfile::TempDir) -> Self {
         let mut child = Command::new(PROGRAM)
-            .args(["--config.file", path.to_str().unwrap(), "--web.listen-address=127.0.0.1:0"])
+            .arg("--web.listen-address=127.0.0.1:0")
             .args(arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -98,7 +109,7 @@ impl Exporter {
             stdout.read_to_string(&mut log).await.unwrap();
             log
         });
-        Self { address, child, log, _directory: directory }
+        Self { address, child, log, directory }
     }
 
     /// What `--config.check` says of this configuration file.
@@ -115,6 +126,15 @@ impl Exporter {
 
     pub async fn metrics(&self) -> String {
         self.get("/metrics").await.text()
+    }
+
+    /// Puts another configuration in the place of its file's, which it does not know yet.
+    pub fn write_configuration(&self, configuration: &str) {
+        std::fs::write(self.directory.path().join("probe.yml"), configuration).unwrap();
+    }
+
+    pub async fn reload(&self) -> Response {
+        http(&self.address, "POST", "/-/reload", "").await
     }
 
     /// Waits until the metrics have this line.
@@ -147,7 +167,7 @@ impl Exporter {
 
     /// Sends SIGTERM; gives the exit code and the time it took.
     pub async fn terminate(mut self) -> (Option<i32>, Duration) {
-        self.send_terminate();
+        self.send(Signal::TERM);
         let sent = tokio::time::Instant::now();
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         (status.code(), sent.elapsed())
@@ -155,15 +175,14 @@ impl Exporter {
 
     /// What it wrote on standard error, and then on standard output.
     pub async fn terminate_and_read_log(mut self) -> String {
-        self.send_terminate();
+        self.send(Signal::TERM);
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         self.log.await.unwrap()
     }
 
-    fn send_terminate(&self) {
+    pub fn send(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id().expect("it runs")).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::TERM)
-            .unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 }
 

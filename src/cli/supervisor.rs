@@ -1,0 +1,207 @@
+//! What is in force: the targets of one configuration, their metrics, clients and tasks, and how the next
+//! configuration takes their place, all of it or nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::client::{ClientError, ClientPool, HttpWire};
+use crate::clock::{BootClock, Clock};
+use crate::model::target::{Config, ScheduleMode, Target};
+use crate::model::time::Stamp;
+use crate::probe::{Fleet, Job, TaskDied};
+use crate::telemetry::{Metrics, Shown};
+
+use super::observer::TargetObserver;
+use super::reload::{Changes, Outcome, ReloadRequests};
+
+const PANICKED: &str = "reading the configuration failed; this is a bug of the exporter";
+
+/// Where the configuration comes from.
+pub(super) type Source = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+type TargetJob = Job<HttpWire, TargetObserver>;
+
+/// Owns everything that a configuration brings into being.
+pub(super) struct Supervisor {
+    in_force: Arc<InForce>,
+    metrics: Arc<Metrics>,
+    fleet: Fleet,
+    /// When the exporter started; the schedules of all targets begin there, also of those that come later.
+    started: Stamp,
+}
+
+/// The targets by name, and what the next configuration is held against.
+struct InForce {
+    targets: HashMap<String, Arc<Target>>,
+    on_every_series: OnEverySeries,
+    pool: ClientPool,
+}
+
+/// Settings beside the targets that show in the series of every one of them.
+#[derive(PartialEq)]
+struct OnEverySeries {
+    vantage: Option<String>,
+    latency_buckets: Vec<f64>,
+}
+
+/// A configuration that can come into force: nothing can go wrong with it any more.
+pub(super) struct Prepared {
+    next: InForce,
+    shown: Shown,
+    /// Of the targets that are new or changed.
+    jobs: Vec<TargetJob>,
+    removed: Vec<String>,
+    changes: Changes,
+}
+
+impl Supervisor {
+    /// Nothing is probed yet.
+    pub(super) fn new(started: Stamp) -> Self {
+        let nothing = Config { vantage: None, latency_buckets: Vec::new(), history: 0, targets: Vec::new() };
+        Self {
+            metrics: Arc::new(Metrics::new(&nothing, started)),
+            in_force: Arc::new(InForce {
+                targets: HashMap::new(),
+                on_every_series: OnEverySeries::of(&nothing),
+                pool: ClientPool::new(),
+            }),
+            fleet: Fleet::default(),
+            started,
+        }
+    }
+
+    pub(super) const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Readies what `config` needs and touches nothing that is in force.
+    pub(super) fn prepare(&self, config: Config) -> Result<Prepared, String> {
+        self.in_force.prepare(config, &self.metrics)
+    }
+
+    /// Puts it in force at once for whoever scrapes.
+    pub(super) fn apply(&mut self, prepared: Prepared) -> Changes {
+        let Prepared { next, shown, jobs, removed, changes } = prepared;
+        for name in removed {
+            self.fleet.stop(&name);
+        }
+        self.metrics.show(shown);
+        for job in jobs {
+            if job.target.schedule == ScheduleMode::Off {
+                tracing::warn!(target = job.target.name.as_str(), "not probed: its schedule is off");
+            }
+            self.fleet.spawn(job, BootClock, self.started.moment);
+        }
+        self.in_force = Arc::new(next);
+        changes
+    }
+
+    /// Loads the configuration from `source` whenever it is asked to. Returns only when a target's task has died.
+    pub(super) async fn run(mut self, mut requests: ReloadRequests, source: Source) -> TaskDied {
+        loop {
+            let waiting = tokio::select! {
+                died = self.fleet.watch() => return died,
+                waiting = requests.next() => waiting,
+            };
+            // Reading thousands of targets takes a while, in which this thread has others to serve.
+            let (in_force, metrics, source) =
+                (Arc::clone(&self.in_force), Arc::clone(&self.metrics), Arc::clone(&source));
+            let loading = tokio::task::spawn_blocking(move || in_force.prepare(source()?, &metrics));
+            let loaded = tokio::select! {
+                died = self.fleet.watch() => return died,
+                loaded = loading => loaded,
+            };
+            let prepared = loaded.unwrap_or_else(|_panic| Err(PANICKED.to_owned()));
+            let outcome = prepared.map(|prepared| self.apply(prepared));
+            self.report(&outcome);
+            waiting.answer(&outcome);
+        }
+    }
+
+    fn report(&self, outcome: &Outcome) {
+        match outcome {
+            Ok(Changes { added, removed, changed, unchanged }) => {
+                tracing::info!(added, removed, changed, unchanged, "configuration reloaded");
+            }
+            Err(mistakes) => {
+                self.metrics.load_failed();
+                tracing::error!(error = mistakes.as_str(), "the configuration is not reloaded; nothing has changed");
+            }
+        }
+    }
+}
+
+impl InForce {
+    fn prepare(&self, config: Config, metrics: &Arc<Metrics>) -> Result<Prepared, String> {
+        let mut pool = self.pool.successor();
+        let kept = self.kept(&config);
+        let shown = metrics.renewed(&config, BootClock.now(), |target| kept.contains_key(&target.name));
+        let (unchanged, on_every_series) = (kept.len(), OnEverySeries::of(&config));
+        let (mut targets, mut jobs, mut problems) = (kept, Vec::new(), Problems::default());
+        for target in config.targets {
+            if targets.contains_key(&target.name) {
+                continue;
+            }
+            let target = Arc::new(target);
+            targets.insert(target.name.clone(), Arc::clone(&target));
+            match HttpWire::new(Arc::clone(&target), &mut pool) {
+                Ok(wire) => jobs.push(job(target, wire, &shown, metrics)),
+                Err(problem) => problems.add(&target, &problem),
+            }
+        }
+        problems.finish()?;
+        let removed: Vec<_> = self.targets.keys().filter(|name| !targets.contains_key(*name)).cloned().collect();
+        let changed = jobs.iter().filter(|job| self.targets.contains_key(&job.target.name)).count();
+        let changes = Changes { added: jobs.len() - changed, removed: removed.len(), changed, unchanged };
+        Ok(Prepared { next: Self { targets, on_every_series, pool }, shown, jobs, removed, changes })
+    }
+
+    /// The targets that go on undisturbed.
+    fn kept(&self, config: &Config) -> HashMap<String, Arc<Target>> {
+        if OnEverySeries::of(config) != self.on_every_series {
+            return HashMap::new();
+        }
+        let same = |target: &Target| {
+            let before = self.targets.get(&target.name).filter(|before| ***before == *target)?;
+            Some((target.name.clone(), Arc::clone(before)))
+        };
+        config.targets.iter().filter_map(same).collect()
+    }
+}
+
+fn job(target: Arc<Target>, wire: HttpWire, shown: &Shown, metrics: &Arc<Metrics>) -> TargetJob {
+    let numbers = shown.target(&target.name).expect("all targets of a configuration are shown");
+    let observer = TargetObserver::new(Arc::clone(&target), Arc::clone(metrics), numbers);
+    Job { target, wire, observer, random: fastrand::Rng::new() }
+}
+
+impl OnEverySeries {
+    fn of(config: &Config) -> Self {
+        Self { vantage: config.vantage.clone(), latency_buckets: config.latency_buckets.clone() }
+    }
+}
+
+/// What keeps clients from being made, and of which targets.
+#[derive(Default)]
+struct Problems(BTreeMap<String, Vec<String>>);
+
+impl Problems {
+    fn add(&mut self, target: &Target, problem: &ClientError) {
+        self.0.entry(problem.to_string()).or_default().push(target.name.clone());
+    }
+
+    /// A line for each; one file in `defaults` is the same problem for all targets.
+    fn finish(self) -> Result<(), String> {
+        const SHOWN: usize = 3;
+        let line = |(problem, names): (String, Vec<String>)| {
+            let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+            match names.len() {
+                1 => format!("target {shown}: {problem}"),
+                count if count > SHOWN => format!("targets {shown} and {} more: {problem}", count - SHOWN),
+                _ => format!("targets {shown}: {problem}"),
+            }
+        };
+        let lines: Vec<_> = self.0.into_iter().map(line).collect();
+        if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
+    }
+}
