@@ -212,6 +212,12 @@ const PROMISED: &[(&str, &str, &[&str], &str)] = &[
         "When the server's own certificate and the first of its chain expire, in seconds since the Unix epoch.",
     ),
     (
+        "oauth_probe_check_result",
+        "gauge",
+        &["check", "result"],
+        "How the API took a check the last time; one of the results is 1, all are absent until it was made.",
+    ),
+    (
         "oauth_probe_build_info",
         "gauge",
         &["version", "revision", "rustversion"],

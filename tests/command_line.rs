@@ -217,7 +217,8 @@ async fn check_tells_a_hanging_server_from_one_that_does_not_connect() {
     let path = directory.path().join("probe.yml");
     std::fs::write(&path, targets(&simulator, "1s")).unwrap();
     let output = run(&["check", "--config.file", path.to_str().unwrap()]).await;
-    assert!(output.stdout.contains("no answer in 1.0 s: connect "), "{}", output.stdout);
+    assert!(output.stdout.contains("no answer from 127.0.0.1:"), "{}", output.stdout);
+    assert!(output.stdout.contains("processing 1.0 s (broke off)"), "{}", output.stdout);
     assert!(output.stdout.contains("response_timeout, fault: resource_server"), "{}", output.stdout);
 }
 

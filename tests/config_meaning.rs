@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use oauth_probe_exporter::config;
+use oauth_probe_exporter::model::check::{Check, CheckSettings};
 use oauth_probe_exporter::model::secret::Secret;
 use oauth_probe_exporter::model::target::{
     BasicEncoding, ClientAuthentication, Config, ConnectionMode, Expectation, Identity, ProxyUrl, ScheduleMode,
@@ -60,14 +62,21 @@ targets:
       connection: reuse
       tls: { insecure_skip_verify: true, cert_file: other.pem, key_file: other.key }
     latency_objective: 250ms
-    checks: []
+    checks: [api_key, no_token]
+    checks_every: 3
+    api_key_env: ACME_KEY
     tls: { ca_file: both.pem, cert_file: client.pem, key_file: client.key, insecure_skip_verify: false, server_name: '2001:db8::1' }
     proxy_url: http://user:p%40ss@proxy.example.com:3128
     allow_plaintext: true
 "#;
 
 fn environment(name: &str) -> Option<String> {
-    (name == "ACME_SECRET").then(|| "s3cret\n".to_owned())
+    let value = match name {
+        "ACME_SECRET" => "s3cret\n",
+        "ACME_KEY" => "k3y\n",
+        _ => return None,
+    };
+    Some(value.to_owned())
 }
 
 fn parse(text: &str) -> Config {
@@ -189,6 +198,35 @@ fn every_key_of_the_ping_and_of_the_connection_arrives_where_it_belongs() {
         proxy,
     };
     assert_eq!(target.ping.transport, ping_transport);
+}
+
+#[test]
+fn checks_are_off_by_default_and_arrive_where_they_belong() {
+    let settings = |checks: &[Check], every, api_key| {
+        let every = NonZeroU32::new(every).expect("not zero");
+        CheckSettings { checks: checks.to_vec(), every, api_key }
+    };
+    assert_eq!(only(parse(SMALLEST)).checks, settings(&[], 10, None));
+    let all = settings(&[Check::ApiKey, Check::NoToken], 3, Some(inline("k3y")));
+    assert_eq!(only(parse(EVERY_KEY)).checks, all);
+}
+
+#[test]
+fn checks_of_a_target_replace_those_of_the_defaults_and_a_key_there_is_for_those_who_use_it() {
+    let defaults = "defaults: { checks: [no_token, bad_token], api_key_file: key, checks_every: 2 }\n";
+    let checks_of = |more: &str| {
+        let CheckSettings { checks, every, api_key } = only(parse(&format!("{defaults}{SMALLEST}{more}"))).checks;
+        (checks, every.get(), api_key)
+    };
+    assert_eq!(checks_of(""), (vec![Check::NoToken, Check::BadToken], 2, None));
+    assert_eq!(checks_of("    checks: []\n"), (vec![], 2, None));
+    let key = SecretSource::File(PathBuf::from("key"));
+    assert_eq!(checks_of("    checks: [api_key]\n"), (vec![Check::ApiKey], 2, Some(key)));
+    assert_eq!(
+        checks_of("    checks: [api_key]\n    api_key: other\n"),
+        (vec![Check::ApiKey], 2, Some(inline("other"))),
+        "one source replaces another"
+    );
 }
 
 #[test]

@@ -152,7 +152,10 @@ fn target_keys_that_are_refused() {
 #[test]
 fn token_and_ping_keys_that_are_refused() {
     let table = [
-        ("token: { auth: basik }", "token.auth: is none of `basic`, `post`, `tls`; did you mean `basic`?"),
+        (
+            "token: { auth: basik }",
+            "token.auth: is none of `basic`, `post`, `client_secret_jwt`, `private_key_jwt`, `tls`; did you mean `basic`?",
+        ),
         ("token: { auth: tls }", "token.auth: `tls` has no certificate; write `tls.cert_file` and `tls.key_file`"),
         ("token: { basic_encoding: url }", "token.basic_encoding: is not known; write one of `form`, `raw`"),
         (
@@ -223,25 +226,46 @@ fn token_and_ping_keys_that_are_refused() {
 }
 
 #[test]
-fn what_is_not_available_yet_is_refused_by_name() {
+fn checks_that_are_refused() {
+    let list = "write a list such as `[no_token, bad_token]`";
+    let names = "`no_token`, `bad_token`, `expired_token`, `api_key`";
     let table = [
+        ("checks: no_token", format!("checks: is not a list; {list}")),
+        ("checks:", format!("checks: is not a list; {list}")),
+        ("checks: [no_tokn]", format!("checks: is none of {names}; did you mean `no_token`?")),
+        ("checks: [ping]", format!("checks: is not known; write one of {names}")),
+        ("checks: [[no_token]]", format!("checks: is a list; write one of {names}")),
+        ("checks: [no_token, bad_token, no_token]", "checks: names a check twice; keep one".to_owned()),
+        ("checks_every: 0", "checks_every: is out of range; write a whole number from 1 to 100000".to_owned()),
+        ("checks_every: 5m", "checks_every: is not a whole number; write a whole number from 1 to 100000".to_owned()),
         (
-            "token: { auth: private_key_jwt }",
-            "token.auth: is a method that is not available in this version; write `basic`, `post` or `tls`",
+            "api_key: ${KEY}",
+            "api_key: is a placeholder, and variables are not put in here; name one with `api_key_env`".to_owned(),
+        ),
+        ("api_key: ''", "api_key: is empty; write the API key, or name its file with `api_key_file`".to_owned()),
+        ("api_key: x", "api_key: is of no use without the check; write `api_key` into `checks`".to_owned()),
+        (
+            "checks: [no_token]\napi_key_file: x",
+            "api_key_file: is of no use without the check; write `api_key` into `checks`".to_owned(),
         ),
         (
-            "token: { auth: client_secret_jwt }",
-            "token.auth: is a method that is not available in this version; write `basic`, `post` or `tls`",
+            "checks: [api_key]\napi_key_env: UNSET",
+            "api_key_env: names an environment variable that is not set or empty; set it, or name another".to_owned(),
         ),
-        ("token: { jwt: { key_file: x } }", "token.jwt: is not available in this version; remove it"),
-        ("checks: [no_token]", "checks: is not available in this version; remove it"),
-        ("checks_every: 10", "checks_every: is not available in this version; remove it"),
-        ("api_key_env: KEY", "api_key_env: is not available in this version; remove it"),
     ];
     for (text, expected) in table {
-        assert_eq!(of_good_target(text), format!("probe.yml:7: targets[0] (production): {expected}"), "{text}");
+        let line = 6 + text.lines().count();
+        let expected = format!("probe.yml:{line}: targets[0] (production): {expected}");
+        assert_eq!(of_good_target(text), expected, "{text}");
     }
-    assert_eq!(of_good_target("checks: []"), "no mistake");
+    let missing = "api_key_file: is missing; name the file that holds the API key, or use `api_key_env` or `api_key`";
+    let expected = format!("probe.yml:2: targets[0] (production): {missing}");
+    assert_eq!(of_good_target("checks: [api_key]"), expected);
+    assert_eq!(
+        of_good_target("checks: [api_key]\napi_key: x\napi_key_file: y"),
+        "probe.yml:8: targets[0] (production): api_key: a second source of the API key beside `api_key_file`; keep one \
+         of them"
+    );
 }
 
 #[test]
@@ -281,6 +305,66 @@ fn a_secret_needs_exactly_one_source() {
 probe.yml:8: targets[0] (production): client_secret_env: a second source of the secret beside `client_secret_file`; \
          keep one of them"
     );
+}
+
+#[test]
+fn settings_of_assertions_that_do_not_fit_the_method_are_refused() {
+    const UNUSED: &str = "goes with `client_secret_jwt` and `private_key_jwt` only; write one of them in `token.auth`, \
+                          or remove it";
+    let table = [
+        ("jwt: { key_file: k }", format!("token.jwt.key_file: {UNUSED}")),
+        ("auth: post, jwt: { algorithm: RS256 }", format!("token.jwt.algorithm: {UNUSED}")),
+        ("auth: tls, tls: { cert_file: c, key_file: k }, jwt: { key_id: x }", format!("token.jwt.key_id: {UNUSED}")),
+        ("auth: basic, jwt: { audience: x }", format!("token.jwt.audience: {UNUSED}")),
+        (
+            "auth: client_secret_jwt, jwt: { key_file: k }",
+            "token.jwt.key_file: goes with `private_key_jwt` only; remove it: the client's secret signs".to_owned(),
+        ),
+        (
+            "auth: client_secret_jwt, jwt: { algorithm: RS256 }",
+            "token.jwt.algorithm: needs a private key, but `client_secret_jwt` signs with the secret; write such as \
+             `HS256`"
+                .to_owned(),
+        ),
+        ("auth: private_key_jwt", "token.auth: `private_key_jwt` has no key; write `token.jwt.key_file`".to_owned()),
+        (
+            "auth: private_key_jwt, jwt: { algorithm: HS256, key_file: k }",
+            "token.jwt.algorithm: needs a secret, but `private_key_jwt` signs with a private key; write such as \
+             `RS256`"
+                .to_owned(),
+        ),
+        (
+            "auth: private_key_jwt, jwt: { algorithm: rs256, key_file: k }",
+            "token.jwt.algorithm: is not known; write one of `HS256`, `HS384`, `HS512`, `RS256`, `RS384`, `RS512`, \
+             `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512`, `EdDSA`, `Ed25519`"
+                .to_owned(),
+        ),
+        (
+            "auth: private_key_jwt, jwt: { key_file: '' }",
+            "token.jwt.key_file: is not a file name; name a file".to_owned(),
+        ),
+        (
+            "auth: private_key_jwt, jwt: { key_file: k, key_id: '' }",
+            "token.jwt.key_id: is empty; write the key's id at the provider".to_owned(),
+        ),
+        (
+            "auth: client_secret_jwt, jwt: { audience: [a] }",
+            "token.jwt.audience: is a list; write the server's issuer, or the URL of its token endpoint".to_owned(),
+        ),
+        ("jwt: k", "token.jwt: is not a mapping; write keys below it, indented".to_owned()),
+        ("jwt: { keyfile: k }", "token.jwt.keyfile: unknown key; did you mean `key_file`?".to_owned()),
+        (
+            "key_id: k",
+            "token.key_id: unknown key at this level; write such as `token: { jwt: { key_id: … } }`".to_owned(),
+        ),
+    ];
+    for (text, expected) in table {
+        let message = of_good_target(&format!("token: {{ {text} }}"));
+        assert_eq!(message, format!("probe.yml:7: targets[0] (production): {expected}"), "{text}");
+    }
+    let missing = "probe.yml:2: targets[0] (production): client_secret_file: is missing; name the file that holds the \
+                   secret, or use `client_secret_env` or `client_secret`";
+    assert_eq!(of_target("    token: { auth: client_secret_jwt }\n"), missing);
 }
 
 #[test]

@@ -14,7 +14,7 @@ targets:
 ";
 
 /// Every key that a value can stand behind, wrong ones among them.
-const KEYS: [&str; 43] = [
+const KEYS: [&str; 47] = [
     "secret",
     "clientsecret",
     "password",
@@ -41,6 +41,10 @@ const KEYS: [&str; 43] = [
     "token.auth",
     "token.basic_encoding",
     "token.jwt",
+    "token.jwt.key_file",
+    "token.jwt.algorithm",
+    "token.jwt.key_id",
+    "token.jwt.audience",
     "token.scopes",
     "token.params",
     "token.params.client_secret",

@@ -106,6 +106,35 @@ async fn oidc_provider_takes_the_secret_in_the_form() {
 }
 
 #[tokio::test]
+async fn key_that_goes_bad_is_an_early_warning_while_the_token_lives_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = RealServer::oidc_provider(Duration::from_secs(600)).await;
+    let (key, file) = (rcgen::KeyPair::generate().unwrap(), directory.path().join("key.pem"));
+    std::fs::write(&file, key.serialize_pem()).unwrap();
+    let keys = serde_json::json!([{ "pem": key.public_key_pem() }]);
+    let method = "private_key_jwt";
+    let client = serde_json::json!({ "client_id": "key", "keys": keys, "token_endpoint_auth_method": method });
+    server.change_client(&client).await;
+    let more = format!(
+        "    token: {{ path: /token, max_age: 1s, auth: {method}, jwt: {{ key_file: {} }} }}\n",
+        file.display()
+    );
+    let exporter = Exporter::start(&configuration(&server, "key", &more, Path::new("/no/such/secret"))).await;
+    exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+    std::fs::write(&file, "no key").unwrap();
+    let failure = "oauth_probe_request_failure_info{target=\"real\",request=\"token\",reason=\"secret_unavailable\",fault=\"exporter\"} 1";
+    exporter.until(failure).await;
+    exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+    std::fs::write(&file, key.serialize_pem()).unwrap();
+    exporter.until("oauth_probe_request_success{target=\"real\",request=\"token\"} 1").await;
+    let metrics = exporter.metrics().await;
+    assert_eq!(value(&metrics, "oauth_probe_cycles_total{target=\"real\",result=\"failure\"}"), Some(0.0), "{metrics}");
+    let log = exporter.terminate_and_read_log().await;
+    let named = format!("secret_file={}", file.display());
+    assert!(log.lines().any(|line| line.contains("cannot be refreshed") && line.contains(&named)), "{log}");
+}
+
+#[tokio::test]
 async fn authlib_takes_basic_raw_and_form_encoded() {
     let directory = tempfile::tempdir().unwrap();
     let server = RealServer::authlib(Duration::from_secs(60)).await;

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use oauth_probe_exporter::model::check::{Check, CheckOutcome};
 use oauth_probe_exporter::model::fault::Reason;
 use oauth_probe_exporter::model::fault::Request::{Ping, Token};
 use oauth_probe_exporter::model::report::Achievement::{Ponged, TokenRefreshed, TokenUnchanged};
@@ -19,7 +20,7 @@ use oauth_probe_exporter::model::target::{Config, Target};
 use oauth_probe_exporter::model::token::{TokenView, Trigger};
 use oauth_probe_exporter::telemetry::Metrics;
 use oauth_probe_exporter::telemetry::catalogue::families;
-use reports::{Sample, Scrape, answered, at, cause, config, cycle, failed, held, join, text, unsent};
+use reports::{Sample, Scrape, answered, at, cause, checked, config, cycle, failed, held, join, text, unsent};
 
 const AWKWARD: [&str; 5] = ["plain", "quote\"d", "back\\slash\\n", "two\nlines", "größe 東京 \u{1F600}"];
 
@@ -64,11 +65,18 @@ fn past(target: usize) -> Vec<CycleReport> {
     }
 }
 
+/// The checks of each target: none, and one more for each that follows.
+fn made(target: usize) -> Vec<CheckOutcome> {
+    let statuses = [Some(401), None, Some(403), Some(200)];
+    Check::ALL.into_iter().zip(statuses).map(|(check, status)| checked(check, status)).take(target).collect()
+}
+
 fn awkward_metrics() -> Metrics {
     let metrics = Metrics::new(&awkward_config(), at(0.0));
     for (index, name) in AWKWARD.into_iter().enumerate() {
         past(index).iter().for_each(|report| metrics.target(name).unwrap().record(report));
         metrics.target(name).unwrap().record_skipped(index as u64);
+        made(index).iter().for_each(|outcome| metrics.target(name).unwrap().record_check(outcome));
     }
     metrics
 }
@@ -104,7 +112,7 @@ fn targets_are_written_as_the_prometheus_crate_writes_them() {
     let ours = join(metrics.exposition(now, Some(&AWKWARD)));
     // The exporter's own families are the crate's work already.
     let own = ours.find("# HELP oauth_probe_build_info").unwrap();
-    let expected = judge::encode(&awkward_config(), &past, now);
+    let expected = judge::encode(&awkward_config(), &past, &made, now);
     assert_eq!(canonical(&ours[..own]), canonical(&expected));
 }
 

@@ -47,7 +47,7 @@ async fn both_end(behaviour: Behaviour, reason: Reason, bound: Duration) {
         Behaviour::Answer(start) | Behaviour::Stall(start) | Behaviour::Repeat(start, _) => {
             String::from_utf8_lossy(&start[..start.len().min(200)]).into_owned()
         }
-        Behaviour::Silent => String::new(),
+        Behaviour::Silent | Behaviour::Tunnel(_) => String::new(),
     };
     let server = RawServer::plain(behaviour).await;
     let ends = ask(&target(&format!("http://{}", server.address)), bound).await;

@@ -8,13 +8,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use exporter::{Exporter, run, run_with};
 use oauth_probe_exporter::client::{ClientPool, HttpWire};
 use oauth_probe_exporter::config;
+use rcgen::KeyPair;
 
 /// In everything that must not be shown. What stands around it differs, so that every encoding has work to do.
 const MARK: &str = "c4naRyM4rk";
@@ -154,9 +155,19 @@ const SECRETS: [&str; 4] = [
     "client_secret_file: secret.txt, token: { auth: post }",
 ];
 
+/// Ways to sign assertions.
+const ASSERTIONS: [&str; 2] = [
+    "client_secret: '/ c4naRyM4rk', token: { auth: client_secret_jwt }",
+    "token: { auth: private_key_jwt, jwt: { key_file: key.pem, key_id: first } }",
+];
+/// Of a form that is met in no other secret.
+const API_KEY: &str = "key c4naRyM4rk ö";
+
 struct Setting {
     echo: Echo,
     directory: tempfile::TempDir,
+    /// In `key.pem`.
+    key: KeyPair,
     configuration: String,
     environment: Vec<(&'static str, String)>,
     /// The name of each target, and how its cycles end.
@@ -169,9 +180,12 @@ impl Setting {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("secret.txt");
         std::fs::write(&file, format!("\u{feff}2 {MARK}\r\n")).unwrap();
+        let (key, key_file) = (KeyPair::generate().unwrap(), directory.path().join("key.pem"));
+        std::fs::write(&key_file, key.serialize_pem()).unwrap();
         let mut setting = Self {
             configuration: format!(
-                "defaults:\n  interval: 1s\n  timeout: 900ms\n  client_id: acme\n  ping:\n    path: '/ping?key={MARK}'\n    \
+                "defaults:\n  interval: 1s\n  timeout: 900ms\n  client_id: acme\n  checks_every: 1\n  \
+                 checks: [no_token, bad_token, expired_token, api_key]\n  api_key: '{API_KEY}'\n  ping:\n    path: '/ping?key={MARK}'\n    \
                  headers: {{ x-api-key: 'k {MARK}' }}\ntargets:\n"
             ),
             environment: vec![
@@ -182,24 +196,31 @@ impl Setting {
             expected: Vec::new(),
             echo,
             directory,
+            key,
         };
+        let mut secrets = SECRETS.into_iter().cycle();
+        let mut next = || secrets.next().unwrap();
         for (way, reason) in TOKEN_WAYS {
-            setting.add(&format!("token-{way}"), way, "pong", Some(("token", reason)));
+            setting.add(&format!("token-{way}"), next(), way, "pong", Some(("token", reason)));
+            for (index, settings) in ASSERTIONS.into_iter().enumerate() {
+                setting.add(&format!("assertion-{index}-{way}"), settings, way, "pong", Some(("token", reason)));
+            }
         }
         for (way, reason) in PING_WAYS {
-            setting.add(&format!("ping-{way}"), "issue", way, Some(("ping", reason)));
+            setting.add(&format!("ping-{way}"), next(), "issue", way, Some(("ping", reason)));
         }
-        setting.add("good", "issue", "pong", None);
+        setting.add("good", next(), "issue", "pong", None);
         setting.add_proxied("environment", "");
         let proxy = format!("proxy_url: 'http://us%20er:%20{MARK}@{}', ", setting.echo.address);
         setting.add_proxied("proxy", &proxy);
-        setting.configuration = setting.configuration.replace("secret.txt", file.to_str().unwrap());
+        for (name, path) in [("secret.txt", file), ("key.pem", key_file)] {
+            setting.configuration = setting.configuration.replace(name, path.to_str().unwrap());
+        }
         setting
     }
 
-    fn add(&mut self, name: &str, token: &str, ping: &str, ends: Option<(&'static str, &'static str)>) {
+    fn add(&mut self, name: &str, secret: &str, token: &str, ping: &str, ends: Option<(&'static str, &'static str)>) {
         let base = format!("http://{}", self.echo.address);
-        let secret = SECRETS[self.expected.len() % SECRETS.len()];
         self.configuration += &format!(
             "  - {{ name: {name}, authorization_server: '{base}/{token}', resource_server: '{base}/{ping}', {secret} }}\n"
         );
@@ -221,14 +242,34 @@ impl Setting {
         path.to_str().unwrap().to_owned()
     }
 
+    /// Neither the mark shows, nor any part of an assertion that was sent, nor a part of the key that signed some.
+    fn assert_silent(&self, text: &str) {
+        assert_silent(text);
+        let heard = self.echo.heard();
+        let assertions = heard.iter().flat_map(|request| request.split("client_assertion=").skip(1));
+        let parts: Vec<&str> = assertions.flat_map(|rest| rest.split(['&', ' ']).next().unwrap().split('.')).collect();
+        let pem = self.key.serialize_pem();
+        let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+        let bytes = &self.key.serialized_der()[40..60];
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let numbers = format!("{bytes:?}").trim_matches(['[', ']']).to_owned();
+        for part in parts.into_iter().chain(lines).chain([&*hex, &*numbers]) {
+            assert!(part.len() > 20 && !text.contains(part), "{part} in\n{text}");
+        }
+    }
+
     /// The servers were sent what must not be shown, or the test would show nothing.
     fn assert_heard(&self) {
         let heard = self.echo.heard();
         for part in ["authorization: Basic ", "client_secret=", "audience=", "authorization: Bearer ", "x-api-key: "] {
-            let carriers =
+            let mut carriers =
                 heard.iter().flat_map(|request| request.split(['\r', '&'])).filter(|line| line.contains(part));
-            assert!(carriers.clone().next().is_some_and(reveals), "{part} in {heard:#?}");
+            assert!(carriers.any(reveals), "{part} in {heard:#?}");
         }
+        let signed = heard.iter().filter(|request| request.contains("&client_assertion=eyJ")).count();
+        assert!(signed >= ASSERTIONS.len() * TOKEN_WAYS.len(), "{signed} in {heard:#?}");
+        let key = STANDARD.encode(format!("{API_KEY}:"));
+        assert!(heard.iter().any(|request| request.contains(&key)), "{heard:#?}");
         let by_proxy = heard.iter().filter(|request| request.starts_with("CONNECT") && reveals(request)).count();
         assert!(by_proxy >= 2, "{heard:#?}");
     }
@@ -240,6 +281,7 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
         let setting = Setting::new().await;
         let exporter =
             Exporter::start_with(&setting.configuration, &["--log.level=trace", format], &setting.environment).await;
+        exporter.until_matching(&["check_result", "good", "api_key", "accepted"], |value| value == 1.0).await;
         for (name, ends) in &setting.expected {
             let result = if ends.is_some() { "failure" } else { "success" };
             exporter.until_matching(&["oauth_probe_cycles_total", name, result], |value| value > 0.0).await;
@@ -262,12 +304,12 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
             "/-/reload",
             "/debug",
         ] {
-            assert_silent(&exporter.get(path).await.everything());
+            setting.assert_silent(&exporter.get(path).await.everything());
         }
         setting.assert_heard();
         let log = exporter.terminate_and_read_log().await;
         assert!(log.contains("target fails") && log.contains("request"), "{log}");
-        assert_silent(&log);
+        setting.assert_silent(&log);
     }
 }
 
@@ -284,7 +326,7 @@ async fn check_shows_no_secret_in_either_form() {
             assert!(ends.is_none_or(|(_, reason)| output.stdout.contains(reason)), "{name} in {}", output.stdout);
         }
         setting.assert_heard();
-        assert_silent(&output.everything());
+        setting.assert_silent(&output.everything());
     }
 }
 
@@ -295,7 +337,7 @@ async fn help_and_a_look_at_the_configuration_show_no_secret() {
     for arguments in
         [&["--config.file", &file, "--config.check"][..], &["--help"], &["check", "--help"], &["check", "good"]]
     {
-        assert_silent(&run_with(arguments, &setting.environment).await.everything());
+        setting.assert_silent(&run_with(arguments, &setting.environment).await.everything());
     }
     assert_silent(&run(&["--config.file", "/dev/null"]).await.everything());
 }
@@ -309,11 +351,11 @@ async fn debug_forms_show_no_secret() {
     let variable =
         |name: &str| setting.environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
     let config = config::parse(&text, "probe.yml", &variable).unwrap();
-    assert_silent(&format!("{config:?}\n{config:#?}"));
+    setting.assert_silent(&format!("{config:?}\n{config:#?}"));
     let mut pool = ClientPool::new();
     for target in config.targets {
         let wire = HttpWire::new(Arc::new(target), &mut pool).unwrap();
-        assert_silent(&format!("{wire:?}\n{pool:?}"));
+        setting.assert_silent(&format!("{wire:?}\n{pool:?}"));
     }
 }
 

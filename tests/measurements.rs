@@ -11,7 +11,7 @@ use oauth_probe_exporter::client::{ClientPool, HttpWire, Wire};
 use oauth_probe_exporter::clock::{BootClock, Clock};
 use oauth_probe_exporter::model::report::{Phase, Trace};
 use oauth_probe_exporter::model::secret::AccessToken;
-use oauth_probe_exporter::model::target::{ConnectionMode, Target, Transport};
+use oauth_probe_exporter::model::target::{ConnectionMode, Target, Transport, Verification};
 use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 
 use raw_server::{Authority, Behaviour, RawServer, answer, tls_config};
@@ -55,11 +55,31 @@ async fn an_address_in_the_clear_has_no_resolution_and_no_tls() {
 }
 
 #[tokio::test]
-async fn a_request_that_times_out_has_the_phases_that_it_finished() {
-    let server = RawServer::plain(Behaviour::Stall(b"".as_slice().into())).await;
-    let trace = ping(&wire(target(&format!("http://{}", server.address))), Duration::from_millis(100)).await;
-    assert_eq!(phases(&trace), [Phase::Connect]);
-    assert!(trace.sent);
+async fn the_phase_in_which_a_request_times_out_lasts_until_then_and_the_peer_is_known() {
+    use Phase::{Connect, Processing, Tls, Transfer};
+    let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".as_slice();
+    for (scheme, behaviour, expected) in [
+        ("http", Behaviour::Stall(b"".as_slice().into()), [Connect, Processing].as_slice()),
+        ("http", Behaviour::Stall(cut.into()), &[Connect, Processing, Transfer]),
+        ("https", Behaviour::Silent, &[Connect, Tls]),
+    ] {
+        let server = RawServer::plain(behaviour).await;
+        let mut target = target(&format!("{scheme}://{}", server.address));
+        target.ping.transport.verification = Verification::Skip;
+        let trace = ping(&wire(target), Duration::from_millis(100)).await;
+        assert_eq!(phases(&trace), expected);
+        assert_eq!(trace.broke_off_in, expected.last().copied());
+        let last = trace.phases.happened().last().unwrap().1;
+        assert!(last > trace.duration / 2, "{last:?} of {:?}", trace.duration);
+        assert_eq!(trace.peer, (scheme == "http").then_some(server.address));
+    }
+}
+
+#[tokio::test]
+async fn a_whole_answer_breaks_off_in_no_phase_however_bad_it_is() {
+    let server = RawServer::plain(answer(503, "", "")).await;
+    let trace = ping(&wire(target(&format!("http://{}", server.address))), BOUND).await;
+    assert_eq!(trace.broke_off_in, None);
 }
 
 #[tokio::test]

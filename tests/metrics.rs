@@ -6,6 +6,7 @@ mod targets;
 
 use std::time::Duration;
 
+use oauth_probe_exporter::model::check::Check;
 use oauth_probe_exporter::model::fault::Reason;
 use oauth_probe_exporter::model::fault::Request::{Ping, Token};
 use oauth_probe_exporter::model::report::Achievement::{Ponged, TokenRefreshed, TokenUnchanged};
@@ -13,7 +14,7 @@ use oauth_probe_exporter::model::report::CycleReport;
 use oauth_probe_exporter::model::target::{ScheduleMode, Target};
 use oauth_probe_exporter::model::token::{TokenView, Trigger};
 use oauth_probe_exporter::telemetry::Metrics;
-use reports::{EPOCH, Scrape, answered, at, cause, config, cycle, failed, held, text, unsent};
+use reports::{EPOCH, Scrape, answered, at, cause, checked, config, cycle, failed, held, text, unsent};
 
 fn target() -> Target {
     targets::target("https://auth.example.com")
@@ -62,6 +63,28 @@ fn counters_and_histograms_are_there_at_zero_from_the_first_scrape() {
     ] {
         assert_eq!(scrape.all(name, &[]), vec![0.0; series], "{name}");
     }
+}
+
+#[test]
+fn check_has_its_three_series_once_it_was_made_and_keeps_the_last_result() {
+    let metrics = Metrics::new(&config(vec![target()]), at(0.0));
+    let numbers = metrics.target("tested").unwrap();
+    let scrape = || Scrape::of(&text(&metrics, at(1.0)));
+    let results = |check: &str| {
+        let scrape = scrape();
+        ["refused", "accepted", "inconclusive"]
+            .map(|result| scrape.all("check_result", &[("check", check), ("result", result)]))
+    };
+    const NONE: [Vec<f64>; 3] = [const { Vec::new() }; 3];
+    assert_eq!(results("no_token"), NONE);
+    for (status, expected) in [(Some(401), [1.0, 0.0, 0.0]), (Some(200), [0.0, 1.0, 0.0]), (None, [0.0, 0.0, 1.0])] {
+        numbers.record_check(&checked(Check::NoToken, status));
+        assert_eq!(results("no_token"), expected.map(|value| vec![value]), "{status:?}");
+    }
+    numbers.record(&good_cycle(0.0));
+    assert_eq!(results("no_token").concat(), [0.0, 0.0, 1.0]);
+    assert_eq!(results("api_key"), NONE);
+    assert_eq!(scrape().all("requests_total", &[]), [1.0, 1.0], "checks are not counted");
 }
 
 #[test]

@@ -126,15 +126,39 @@ set_up_prometheus() {
 
 # Likewise unpacked: the package would start an Alertmanager.
 set_up_alertmanager() {
-  [[ -x $BIN/alertmanager && -x $BIN/amtool ]] && return
-  if has prometheus-alertmanager && has amtool; then
-    ln -sfn "$(command -v prometheus-alertmanager)" "$BIN/alertmanager"
-    ln -sfn "$(command -v amtool)" "$BIN/amtool"
+  if [[ ! -x $BIN/alertmanager || ! -x $BIN/amtool ]]; then
+    if has prometheus-alertmanager && has amtool; then
+      ln -sfn "$(command -v prometheus-alertmanager)" "$BIN/alertmanager"
+      ln -sfn "$(command -v amtool)" "$BIN/amtool"
+    else
+      unpack_from_debian prometheus-alertmanager alertmanager
+      ln -sfn "$DEPS/alertmanager/usr/bin/prometheus-alertmanager" "$BIN/alertmanager"
+      ln -sfn "$DEPS/alertmanager/usr/bin/amtool" "$BIN/amtool"
+    fi
+  fi
+  set_up_alertmanager_templates
+}
+
+# Debian's Alertmanager starts only with its two templates under this path, which is compiled in: the one thing that is
+# put outside of .test-deps/.
+set_up_alertmanager_templates() {
+  local templates=/usr/share/prometheus/alertmanager
+  [[ -r $templates/default.tmpl && -r $templates/email.tmpl ]] && return
+  note "putting Alertmanager's templates into $templates"
+  as_root mkdir -p "$templates"
+  as_root install -m 644 "$DEPS/alertmanager$templates"/{default,email}.tmpl "$templates"
+}
+
+# A forward proxy that nobody here wrote. Its test runs it in a network namespace, which takes `ip` and `unshare`.
+set_up_proxy() {
+  has ip && has unshare || install_from_debian iproute2 util-linux
+  [[ -x $BIN/tinyproxy ]] && return
+  if has tinyproxy; then
+    ln -sfn "$(command -v tinyproxy)" "$BIN/tinyproxy"
     return
   fi
-  unpack_from_debian prometheus-alertmanager alertmanager
-  ln -sfn "$DEPS/alertmanager/usr/bin/prometheus-alertmanager" "$BIN/alertmanager"
-  ln -sfn "$DEPS/alertmanager/usr/bin/amtool" "$BIN/amtool"
+  unpack_from_debian tinyproxy-bin tinyproxy
+  ln -sfn "$DEPS/tinyproxy/usr/bin/tinyproxy" "$BIN/tinyproxy"
 }
 
 install_from_pypi() {
@@ -192,6 +216,7 @@ set_up() {
     set_up_rust
     set_up_prometheus
     set_up_alertmanager
+    set_up_proxy
     set_up_python
     set_up_node
     set_up_oidc_provider

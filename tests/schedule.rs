@@ -7,7 +7,7 @@ mod targets;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oauth_probe_exporter::client::{PingExchange, TokenExchange, Wire};
+use oauth_probe_exporter::client::{CheckCredential, CheckExchange, PingExchange, TokenExchange, Wire};
 use oauth_probe_exporter::clock::Clock;
 use oauth_probe_exporter::model::secret::{AccessToken, Fingerprint};
 use oauth_probe_exporter::model::target::{ScheduleMode, Target};
@@ -81,6 +81,10 @@ impl Wire for PanickingWire {
 
     async fn ping(&self, _: &AccessToken, _: Duration) -> PingExchange {
         unreachable!("there is no token")
+    }
+
+    async fn check(&self, _: CheckCredential<'_>, _: Duration) -> CheckExchange {
+        unreachable!("no check is configured")
     }
 }
 

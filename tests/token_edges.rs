@@ -7,7 +7,7 @@ mod targets;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use oauth_probe_exporter::client::{PingExchange, TokenExchange, Wire};
+use oauth_probe_exporter::client::{CheckCredential, CheckExchange, PingExchange, TokenExchange, Wire};
 use oauth_probe_exporter::clock::Clock;
 use oauth_probe_exporter::model::fault::{Reason, Request};
 use oauth_probe_exporter::model::response::TokenAnswer;
@@ -39,6 +39,10 @@ impl<F: Fn(&World, &mut TokenExchange) + Send + Sync> Wire for Meddler<F> {
 
     async fn ping(&self, token: &AccessToken, bound: Duration) -> PingExchange {
         self.0.ping(token, bound).await
+    }
+
+    async fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> CheckExchange {
+        self.0.check(credential, bound).await
     }
 }
 
@@ -142,6 +146,9 @@ async fn a_disk_that_hangs_keeps_no_live_token_from_being_used() {
         }
         async fn ping(&self, token: &AccessToken, bound: Duration) -> PingExchange {
             self.0.ping(token, bound).await
+        }
+        async fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> CheckExchange {
+            self.0.check(credential, bound).await
         }
     }
     let mut world = World::new(Issuing::Fresh, hours(1));

@@ -1,4 +1,4 @@
-//! `check`: the guide's two steps, once, for a person or a script.
+//! `check`: the guide's two steps and the configured checks, once, for a person or a script.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,12 +10,14 @@ use tokio::task::JoinSet;
 use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
 use crate::model::advice::advice;
-use crate::model::fault::{Cause, Request};
-use crate::model::report::{Attempt, ChainExpiry, CycleReport, HttpVersion, Phases};
+use crate::model::check::CheckOutcome;
+use crate::model::check_rhythm::CheckRhythm;
+use crate::model::fault::{Cause, Reason, Request};
+use crate::model::report::{Attempt, ChainExpiry, CycleReport, HttpVersion, Phase, Phases};
 use crate::model::target::{Config, Target};
 use crate::model::time::unix_seconds;
 use crate::model::token::TokenState;
-use crate::probe::{Tools, run_cycle};
+use crate::probe::{CheckRound, Tools, run_cycle};
 
 use super::arguments::{CheckArguments, Common, Output};
 use super::check_text::{Style, text};
@@ -25,10 +27,26 @@ use super::stop::Stop;
 /// Targets checked at a time.
 const AT_A_TIME: usize = 16;
 
-/// One target and what its cycle found.
+/// One target and what its cycle and its checks found.
 pub(super) struct Finding {
     pub(super) target: Arc<Target>,
     pub(super) report: CycleReport,
+    /// Expected ones that were not granted.
+    pub(super) scopes_missing: Vec<String>,
+    /// In the order in which they were made.
+    pub(super) checks: Vec<CheckOutcome>,
+}
+
+impl Finding {
+    /// Whether the cycle succeeded and no check found the opposite of what it must.
+    pub(super) fn is_good(&self) -> bool {
+        self.report.verdict.is_ok() && self.checks.iter().all(|outcome| outcome.finding().is_none())
+    }
+
+    /// What the control with the API key says of a failure.
+    pub(super) fn light(&self, cause: Cause) -> Option<&'static str> {
+        self.checks.iter().find_map(|outcome| outcome.throws_light_on(cause))
+    }
 }
 
 pub(super) fn run(common: &Common, arguments: &CheckArguments) -> Result<ExitCode, Stop> {
@@ -38,7 +56,7 @@ pub(super) fn run(common: &Common, arguments: &CheckArguments) -> Result<ExitCod
         Output::Text => text(&findings, Style::of_stdout()),
         Output::Json => json(&findings)?,
     })?;
-    let all_good = findings.iter().all(|finding| finding.report.verdict.is_ok());
+    let all_good = findings.iter().all(Finding::is_good);
     Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -84,8 +102,14 @@ async fn check_one(target: Arc<Target>, wire: &HttpWire) -> Finding {
     // No next cycle waits: a token request, a second one a second later, and a ping may each take their time.
     let deadline = clock.now().moment.plus(target.timeout.saturating_mul(4));
     let tools = Tools { wire, clock: &clock, random: &mut random };
-    let (report, _state) = run_cycle(&target, TokenState::default(), deadline, tools).await;
-    Finding { target, report }
+    let (report, token) = run_cycle(&target, TokenState::default(), deadline, tools).await;
+    let mut rhythm = CheckRhythm::default();
+    rhythm.cycle_ended(report.verdict);
+    let deadline = clock.now().moment.plus(target.timeout.saturating_mul(5));
+    let round = CheckRound { target: &target, wire, clock: &clock, deadline };
+    let mut checks = Vec::new();
+    round.run(&mut rhythm, &token, |outcome| checks.push(outcome)).await;
+    Finding { report, scopes_missing: token.scopes_missing().to_vec(), checks, target }
 }
 
 #[derive(Serialize)]
@@ -102,7 +126,8 @@ struct JsonTarget<'a> {
     failure: Option<JsonFailure>,
     steps: Vec<JsonStep>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<JsonToken>,
+    token: Option<JsonToken<'a>>,
+    checks: Vec<JsonCheck>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +137,8 @@ struct JsonFailure {
     fault: &'static str,
     meaning: &'static str,
     remedy: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    control: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -125,6 +152,7 @@ struct JsonStep {
     http_version: Option<&'static str>,
     duration_seconds: f64,
     phases_seconds: JsonPhases,
+    broke_off_in: Option<&'static str>,
     address: Option<String>,
     certificate: Option<JsonCertificate>,
     client_certificate_expires: Option<String>,
@@ -149,15 +177,28 @@ struct JsonPhases {
 }
 
 #[derive(Serialize)]
-struct JsonToken {
+struct JsonToken<'a> {
     lifetime_seconds: f64,
     expires_in_missing: bool,
-    scopes_missing: usize,
+    scopes_missing: &'a [String],
+}
+
+#[derive(Serialize)]
+struct JsonCheck {
+    check: &'static str,
+    result: &'static str,
+    status: Option<u16>,
+    reason: Option<&'static str>,
+    duration_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'static str>,
 }
 
 fn json(findings: &[Finding]) -> Result<String, Stop> {
     let targets: Vec<_> = findings.iter().map(json_target).collect();
-    let success = findings.iter().all(|finding| finding.report.verdict.is_ok());
+    let success = findings.iter().all(Finding::is_good);
     let document = JsonDocument { success, targets };
     serde_json::to_string_pretty(&document).map(|text| text + "\n").map_err(Stop::failed)
 }
@@ -166,18 +207,19 @@ fn json_target(finding: &Finding) -> JsonTarget<'_> {
     let report = &finding.report;
     JsonTarget {
         target: &finding.target.name,
-        success: report.verdict.is_ok(),
-        failure: report.verdict.err().map(json_failure),
+        success: finding.is_good(),
+        failure: report.verdict.err().map(|cause| json_failure(cause, finding)),
         steps: report.attempts.iter().map(|attempt| json_step(&finding.target, attempt)).collect(),
         token: report.token.held.map(|held| JsonToken {
             lifetime_seconds: held.lifetime.as_secs_f64(),
             expires_in_missing: report.token.expires_in_missing.unwrap_or_default(),
-            scopes_missing: report.token.scopes_missing.unwrap_or_default(),
+            scopes_missing: &finding.scopes_missing,
         }),
+        checks: finding.checks.iter().map(json_check).collect(),
     }
 }
 
-fn json_failure(cause: Cause) -> JsonFailure {
+fn json_failure(cause: Cause, finding: &Finding) -> JsonFailure {
     let advice = advice(cause);
     JsonFailure {
         request: cause.request.as_str(),
@@ -185,6 +227,20 @@ fn json_failure(cause: Cause) -> JsonFailure {
         fault: cause.fault().as_str(),
         meaning: advice.meaning,
         remedy: advice.remedy,
+        control: finding.light(cause),
+    }
+}
+
+fn json_check(outcome: &CheckOutcome) -> JsonCheck {
+    let finding = outcome.finding();
+    JsonCheck {
+        check: outcome.check.as_str(),
+        result: outcome.result.as_str(),
+        status: outcome.status,
+        reason: outcome.failure.map(Reason::as_str),
+        duration_seconds: outcome.duration.as_secs_f64(),
+        meaning: finding.map(|finding| finding.meaning),
+        remedy: finding.map(|finding| finding.remedy),
     }
 }
 
@@ -200,6 +256,7 @@ fn json_step(target: &Target, attempt: &Attempt) -> JsonStep {
         http_version: attempt.trace.http_version.map(HttpVersion::as_str),
         duration_seconds: attempt.trace.duration.as_secs_f64(),
         phases_seconds: json_phases(attempt.trace.phases),
+        broke_off_in: attempt.trace.broke_off_in.map(Phase::as_str),
         address: attempt.trace.peer.map(|peer| peer.to_string()),
         certificate: attempt.trace.server_chain.map(|chain| json_certificate(chain, attempt.trace.started.wall)),
         client_certificate_expires: attempt.trace.client_certificate_expiry.map(rfc3339),

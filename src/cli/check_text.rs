@@ -4,13 +4,14 @@ use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
 use std::time::{Duration, SystemTime};
 
-use crate::model::advice::advice;
+use crate::model::advice::{Advice, advice};
+use crate::model::check::{Check, CheckOutcome, CheckResult};
 use crate::model::fault::{Cause, Reason, Request};
-use crate::model::report::{Attempt, Phases, Trace};
+use crate::model::report::{Attempt, Trace};
 use crate::model::target::Target;
 
 use super::check::{Finding, url};
-use super::secret_file::{secret_file, unreadable_secret};
+use super::secret_file::unreadable_secret;
 
 /// Whether marks are coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +54,14 @@ pub(super) fn text(findings: &[Finding], style: Style) -> String {
         let _ = write_finding(&mut text, finding, style);
     }
     if findings.len() > 1 {
-        let good = findings.iter().filter(|finding| finding.report.verdict.is_ok()).count();
+        let good = findings.iter().filter(|finding| finding.is_good()).count();
         let _ = writeln!(text, "{good} of {} targets work.", findings.len());
     }
     text
 }
 
 fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Result {
-    let Finding { target, report } = finding;
+    let Finding { target, report, .. } = finding;
     writeln!(text, "{} (client {})", target.name, target.token.client_id)?;
     for attempt in &report.attempts {
         write_attempt(text, target, attempt, style)?;
@@ -72,10 +73,44 @@ fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Res
         writeln!(text, "  {} ping   {}", style.undone(), url(target, Request::Ping))?;
         writeln!(text, "           not called: there is no live token to call it with")?;
     }
+    write_checks(text, finding, style)?;
     match report.verdict {
-        Ok(()) => writeln!(text, "  The API accepts this client's tokens.\n"),
-        Err(cause) => write_cause(text, target, cause),
+        Ok(()) => writeln!(text, "  The API accepts this client's tokens.")?,
+        Err(cause) => write_cause(text, finding, cause)?,
     }
+    let mut advice: Vec<_> = finding.checks.iter().filter_map(CheckOutcome::finding).collect();
+    // Three checks can find the same.
+    advice.dedup();
+    for Advice { meaning, remedy } in advice {
+        writeln!(text, "  What it means: {meaning}\n  What to do:    {remedy}")?;
+    }
+    writeln!(text)
+}
+
+fn write_checks(text: &mut String, finding: &Finding, style: Style) -> fmt::Result {
+    for outcome in &finding.checks {
+        let mark = match (outcome.finding(), outcome.result) {
+            (Some(_), _) => style.bad(),
+            (None, CheckResult::Inconclusive) => style.undone(),
+            (None, _) => style.good(),
+        };
+        let (check, result) = (outcome.check.as_str(), outcome.result.as_str());
+        let answer = match (outcome.status, outcome.failure) {
+            (Some(status), _) => format!("status {status}"),
+            (None, Some(Reason::SecretUnavailable)) => "the API key cannot be read".to_owned(),
+            (None, Some(reason)) => reason.as_str().to_owned(),
+            (None, None) => "no answer".to_owned(),
+        };
+        writeln!(text, "  {mark} {check:<13} {result}: {answer} in {}", in_words(outcome.duration))?;
+    }
+    if finding.target.checks.include(Check::ExpiredToken) {
+        let (mark, check) = (style.undone(), Check::ExpiredToken.as_str());
+        writeln!(
+            text,
+            "  {mark} {check:<13} not made: it needs a token that ran out 10 min ago, which only `serve` keeps"
+        )?;
+    }
+    Ok(())
 }
 
 fn write_attempt(text: &mut String, target: &Target, attempt: &Attempt, style: Style) -> fmt::Result {
@@ -89,14 +124,11 @@ fn write_attempt(text: &mut String, target: &Target, attempt: &Attempt, style: S
     let trace = &attempt.trace;
     match (trace.status, trace.duration) {
         (None, Duration::ZERO) => writeln!(text, "           not sent")?,
-        (None, duration) => {
-            writeln!(text, "           no answer in {}{}", in_words(duration), Breakdown(trace.phases))?;
-        }
-        (Some(status), duration) => {
+        (status, duration) => {
+            let what = status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
             let version = trace.http_version.map_or_else(String::new, |version| format!(" over {}", version.as_str()));
             let from = trace.peer.map_or_else(String::new, |peer| format!(" from {peer}"));
-            let (duration, phases) = (in_words(duration), Breakdown(trace.phases));
-            writeln!(text, "           status {status}{version}{from} in {duration}{phases}")?;
+            writeln!(text, "           {what}{version}{from} in {}{}", in_words(duration), Breakdown(trace))?;
         }
     }
     write_certificates(text, trace)?;
@@ -132,44 +164,40 @@ fn write_token(text: &mut String, finding: &Finding) -> fmt::Result {
     } else {
         writeln!(text, "           a token that lives {lifetime}")?;
     }
-    match token.scopes_missing {
-        None | Some(0) => Ok(()),
-        Some(count) => writeln!(text, "           {count} of token.expected_scopes not granted"),
+    match &*finding.scopes_missing {
+        [] => Ok(()),
+        missing => writeln!(text, "           not granted of token.expected_scopes: {}", missing.join(" ")),
     }
 }
 
-fn write_cause(text: &mut String, target: &Target, cause: Cause) -> fmt::Result {
+fn write_cause(text: &mut String, finding: &Finding, cause: Cause) -> fmt::Result {
+    let target = &finding.target;
     let advice = advice(cause);
     writeln!(text, "  What it means: {}", advice.meaning)?;
     if cause.reason == Reason::SecretUnavailable
-        && let Some(path) = secret_file(target)
+        && let Some(path) = target.token.authentication.file()
     {
         let known = unreadable_secret(target).map(|(_path, problem)| problem);
-        let problem = known.unwrap_or_else(|| "is blank, over 64 KiB, or no UTF-8 text".to_owned());
+        let problem = known.unwrap_or_else(|| "is blank, over 64 KiB, no UTF-8 text, or no key that fits".to_owned());
         writeln!(text, "                 {}: {problem}", path.display())?;
     }
     writeln!(text, "  Whose fault:   {}", cause.owner())?;
-    writeln!(text, "  What to do:    {}\n", advice.remedy)
+    if let Some(light) = finding.light(cause) {
+        writeln!(text, "                 {light}")?;
+    }
+    writeln!(text, "  What to do:    {}", advice.remedy)
 }
 
 /// Where the time went, the phases that happened.
-struct Breakdown(Phases);
+struct Breakdown<'a>(&'a Trace);
 
-impl fmt::Display for Breakdown {
+impl fmt::Display for Breakdown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phases = [
-            ("resolve", self.0.resolve),
-            ("connect", self.0.connect),
-            ("tls", self.0.tls),
-            ("processing", self.0.processing),
-            ("transfer", self.0.transfer),
-        ];
         let mut separator = ": ";
-        for (name, duration) in phases {
-            if let Some(duration) = duration {
-                write!(f, "{separator}{name} {}", in_words(duration))?;
-                separator = ", ";
-            }
+        for (phase, duration) in self.0.phases.happened() {
+            let end = if self.0.broke_off_in == Some(phase) { " (broke off)" } else { "" };
+            write!(f, "{separator}{} {}{end}", phase.as_str(), in_words(duration))?;
+            separator = ", ";
         }
         Ok(())
     }

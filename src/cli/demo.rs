@@ -64,8 +64,12 @@ fn demo_config(simulator: &Simulator) -> Result<Config, Stop> {
         humantime::format_duration(DemoClient::INTERVAL),
         humantime::format_duration(DemoClient::TIMEOUT),
     );
-    for DemoClient { name, client_id, secret, .. } in DemoClient::all() {
-        let _ = writeln!(text, "  - {{ name: {name}, client_id: {client_id}, client_secret: '{secret}' }}");
+    for DemoClient { name, client_id, secret, checks, .. } in DemoClient::all() {
+        let checks = checks.join(", ");
+        let _ = writeln!(
+            text,
+            "  - {{ name: {name}, client_id: {client_id}, client_secret: '{secret}', checks: [{checks}] }}"
+        );
     }
     config::parse(&text, "demo", &|_| None).map_err(Stop::failed)
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod check_log;
 mod check_text;
 mod demo;
 mod healthcheck;

@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::model::check::CheckOutcome;
 use crate::model::fault::{Cause, Reason, Request};
-use crate::model::report::CycleReport;
+use crate::model::report::{CycleReport, Phase};
 use crate::model::target::Target;
 use crate::model::time::Moment;
 use crate::probe::Observer;
 use crate::telemetry::{Metrics, TargetMetrics};
 
 use super::check::url;
-use super::secret_file::secret_file;
+use super::check_log::CheckNotes;
 
 /// Watches one target.
 pub(super) struct TargetObserver {
@@ -33,6 +34,7 @@ struct Seen {
     warned: Option<Cause>,
     /// A refused token was replaced within the cycle.
     healed: bool,
+    checks: CheckNotes,
 }
 
 impl TargetObserver {
@@ -56,7 +58,8 @@ impl TargetObserver {
         if warned != last.warned && !blames_token_request(report) {
             self.log_refresh(warned);
         }
-        *last = Seen { verdict: Some(report.verdict), failing_since, refresh, warned, healed };
+        last.checks.cycle_ended(report.verdict);
+        *last = Seen { verdict: Some(report.verdict), failing_since, refresh, warned, healed, checks: last.checks };
     }
 
     fn log_verdict(&self, report: &CycleReport, last: &Seen) {
@@ -69,14 +72,14 @@ impl TargetObserver {
             }
             Err(cause) => {
                 let attempt = report.last(cause.request);
-                let secret = secret_file(&self.target).filter(|_path| cause.reason == Reason::SecretUnavailable);
                 tracing::warn!(
                     target = self.name(),
                     request = cause.request.as_str(),
                     reason = cause.reason.as_str(),
                     fault = cause.fault().as_str(),
+                    phase = attempt.and_then(|attempt| attempt.trace.broke_off_in).map(Phase::as_str),
                     url = url(&self.target, cause.request),
-                    secret_file = secret.map(|path| path.display().to_string()),
+                    secret_file = self.unavailable_file(cause),
                     status = attempt.and_then(|attempt| attempt.trace.status),
                     failing_seconds,
                     duration_seconds = attempt.map(|attempt| attempt.trace.duration.as_secs_f64()),
@@ -94,10 +97,17 @@ impl TargetObserver {
                 reason = cause.reason.as_str(),
                 fault = cause.fault().as_str(),
                 url = url(&self.target, cause.request),
+                secret_file = self.unavailable_file(cause),
                 "the token cannot be refreshed; the one that is held still lives"
             ),
             None => tracing::info!(target = self.name(), "the token can be refreshed again"),
         }
+    }
+
+    /// The file of the secret or the key, if `cause` is that it cannot be used.
+    fn unavailable_file(&self, cause: Cause) -> Option<String> {
+        let file = self.target.token.authentication.file().filter(|_path| cause.reason == Reason::SecretUnavailable);
+        file.map(|path| path.display().to_string())
     }
 
     fn name(&self) -> &str {
@@ -123,11 +133,17 @@ impl Observer for TargetObserver {
                 target = self.name(),
                 request = attempt.request.as_str(),
                 reason = attempt.result.err().map(|failure| failure.reason.as_str()),
+                phase = attempt.trace.broke_off_in.map(Phase::as_str),
                 status = attempt.trace.status,
                 duration_seconds = attempt.trace.duration.as_secs_f64(),
                 "request"
             );
         }
+    }
+
+    fn check_made(&self, outcome: &CheckOutcome) {
+        self.numbers.record_check(outcome);
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).checks.log(&self.target, outcome);
     }
 
     fn cycles_skipped(&self, count: u64) {

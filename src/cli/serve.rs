@@ -16,7 +16,7 @@ use crate::telemetry::Metrics;
 
 use super::arguments::{Common, ServeArguments, WebPaths};
 use super::observer::TargetObserver;
-use super::secret_file::unreadable_secret;
+use super::secret_file::{self, api_key_file, unreadable, unreadable_secret};
 use super::setup;
 use super::stop::Stop;
 
@@ -126,8 +126,11 @@ fn write_target(text: &mut String, target: &Target) -> fmt::Result {
         target.name, target.token.client_id
     )?;
     if let Some((path, problem)) = unreadable_secret(target) {
-        let path = path.display();
-        writeln!(text, "    its secret cannot be read now, and its cycles fail until it can: {path}: {problem}")?;
+        let (kind, path) = (secret_file::kind(target), path.display());
+        writeln!(text, "    its {kind} cannot be read now, and its cycles fail until it can: {path}: {problem}")?;
+    }
+    if let Some((path, problem)) = api_key_file(target).and_then(unreadable) {
+        writeln!(text, "    its API key cannot be read now: {}: {problem}", path.display())?;
     }
     Ok(())
 }

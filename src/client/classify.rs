@@ -15,11 +15,16 @@ pub(super) fn classify(error: &reqwest::Error, stage: Stage, path: NetworkPath) 
     if causes(error).filter_map(<dyn Error>::downcast_ref).any(is_local) {
         return Reason::LocalError;
     }
+    if error.is_timeout() {
+        return timed_out(stage, path);
+    }
+    if stage < Stage::Handshaking && path.is_proxied() {
+        return Reason::Proxy;
+    }
     if let Some(reason) = causes(error).find_map(tls_error).and_then(|problem| classify_tls(&problem, stage)) {
         return reason;
     }
     match stage {
-        Stage::Resolving | Stage::Connecting if path == NetworkPath::Proxied => Reason::Proxy,
         Stage::Resolving => Reason::Dns,
         Stage::Connecting => Reason::Connect,
         Stage::Handshaking => Reason::Tls,
@@ -34,9 +39,9 @@ pub(super) fn classify(error: &reqwest::Error, stage: Stage, path: NetworkPath) 
 /// Why a request failed that was still at `stage` when its time was over.
 pub(super) const fn timed_out(stage: Stage, path: NetworkPath) -> Reason {
     match (stage, path) {
-        (Stage::Resolving | Stage::Connecting, NetworkPath::Proxied) => Reason::Proxy,
         (Stage::Resolving, NetworkPath::Direct) => Reason::Dns,
         (Stage::Connecting, NetworkPath::Direct) | (Stage::Handshaking, _) => Reason::ConnectTimeout,
+        (Stage::Resolving | Stage::Connecting, _) => Reason::Proxy,
         (Stage::Sent, _) => Reason::ResponseTimeout,
     }
 }

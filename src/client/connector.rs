@@ -1,8 +1,11 @@
 //! A layer around reqwest's connector that marks when a connection is begun and when it is ready.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use hyper::http::Extensions;
+use hyper_util::client::legacy::connect::{Connection, HttpInfo};
 use tower::{Layer, Service};
 
 use super::timeline::Timeline;
@@ -26,6 +29,7 @@ impl<S> Layer<S> for TimedConnectorLayer {
 impl<S, Destination> Service<Destination> for TimedConnector<S>
 where
     S: Service<Destination>,
+    S::Response: Connection,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -45,9 +49,16 @@ where
         Box::pin(async move {
             let connection = connecting.await?;
             if let Some(timeline) = &timeline {
-                timeline.connected();
+                timeline.connected(peer(&connection));
             }
             Ok(connection)
         })
     }
+}
+
+/// The other end: known here, and only here, also if no answer ever comes.
+fn peer(connection: &impl Connection) -> Option<SocketAddr> {
+    let mut known = Extensions::new();
+    connection.connected().get_extras(&mut known);
+    known.get().map(HttpInfo::remote_addr)
 }

@@ -49,15 +49,18 @@ pub(super) async fn exchange(
     }
     let bound = refresh_files(channel, bound).await;
     let started = BootClock.now();
-    let timeline = Timeline::begin();
+    let timeline = Timeline::begin(channel.path);
     let mut head = Head::default();
     let sending = send(channel, request, &timeline, &mut head, started.wall);
     let outcome = tokio::time::timeout(bound, Arc::clone(&timeline).record(sending)).await;
     let result = match outcome {
         Ok(Ok(answer)) => Ok(answer),
+        // Only a proxy answers so (RFC 9110 §15.5.8), and some reset the connection before the end of their page.
+        _ if head.status == Some(407) => Err(Reason::Proxy),
         Ok(Err(error)) => Err(classify(&error, timeline.stage(), channel.path)),
         Err(_elapsed) => Err(timed_out(timeline.stage(), channel.path)),
     };
+    let broke_off_in = result.is_err().then(|| timeline.break_off());
     let trace = Trace {
         started,
         duration: timeline.elapsed(),
@@ -66,7 +69,8 @@ pub(super) async fn exchange(
         http_version: head.http_version,
         connections_opened: timeline.connections_opened(),
         phases: timeline.phases(),
-        peer: head.peer,
+        broke_off_in,
+        peer: timeline.peer().or(head.peer),
         clock_skew: head.clock_skew,
         server_chain: timeline.server_chain(),
         client_certificate_expiry: channel.tls_files.client_certificate_expiry(),

@@ -1,9 +1,11 @@
 //! Outbound: the one place that knows reqwest and reads secrets. [`Wire`] is all that the engine sees of it.
 
 mod alias;
+mod assertion;
 mod certificate;
 mod classify;
 mod connector;
+mod credential;
 mod exchange;
 mod files;
 mod pem;
@@ -12,27 +14,29 @@ mod request;
 mod resolver;
 mod rotation;
 mod secrets;
+mod signer;
 mod timeline;
 mod tls;
 mod verifier;
 mod wire;
 
+pub use credential::KeyError;
 pub use pem::TlsError;
 pub use pool::{ClientError, ClientPool};
-
+pub use signer::KeyProblem;
 pub use wire::HttpWire;
 
 use std::future::Future;
 use std::time::Duration;
 
-use crate::model::fault::Failure;
+use crate::model::fault::{Failure, Reason};
 use crate::model::report::Trace;
 use crate::model::response::TokenAnswer;
 use crate::model::secret::{AccessToken, Fingerprint};
 
-/// Sends the two requests of one target.
+/// Sends the requests of one target.
 pub trait Wire: Send + Sync {
-    /// Tells which secret is there now; `None` if it cannot be read within `bound`, or none is needed.
+    /// Tells which secret or key is there now; `None` if it cannot be read within `bound`, or none is needed.
     fn secret(&self, bound: Duration) -> impl Future<Output = Option<Fingerprint>> + Send;
 
     /// Asks for a token; over within `bound`.
@@ -40,6 +44,22 @@ pub trait Wire: Send + Sync {
 
     /// Calls the API with `token`; over within `bound`.
     fn ping(&self, token: &AccessToken, bound: Duration) -> impl Future<Output = PingExchange> + Send;
+
+    /// Calls the API as a ping does, but with another credential; over within `bound`.
+    fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> impl Future<Output = CheckExchange> + Send;
+}
+
+/// What a check shows to the API instead of a live token.
+#[derive(Clone, Copy, Debug)]
+pub enum CheckCredential<'a> {
+    /// Nothing.
+    Nothing,
+    /// A token that was never issued.
+    BadToken,
+    /// A token that has expired.
+    ExpiredToken(&'a AccessToken),
+    /// The API key of the target.
+    ApiKey,
 }
 
 /// A token request and what came of it.
@@ -47,7 +67,7 @@ pub trait Wire: Send + Sync {
 pub struct TokenExchange {
     /// What was measured.
     pub trace: Trace,
-    /// The secret that was sent.
+    /// The secret that was sent, or that signed.
     pub secret: Option<Fingerprint>,
     /// The answer, or why there is none.
     pub result: Result<TokenAnswer, Failure>,
@@ -60,4 +80,13 @@ pub struct PingExchange {
     pub trace: Trace,
     /// Good, or why not.
     pub result: Result<(), Failure>,
+}
+
+/// A check and what came of it. The status of the answer is in the trace.
+#[derive(Debug)]
+pub struct CheckExchange {
+    /// What was measured.
+    pub trace: Trace,
+    /// Why there is no whole answer, or why nothing was sent.
+    pub failure: Option<Reason>,
 }

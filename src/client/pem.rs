@@ -88,20 +88,23 @@ impl PemFile {
         PrivateKeyDer::from_pem_slice(pem).map_err(|problem| self.damaged(&problem))
     }
 
-    /// In our words: the parser's own repeat what it found, which can be the whole key.
     fn damaged(&self, problem: &pem::Error) -> TlsError {
-        let says = match problem {
-            pem::Error::NoItemsFound => "there is none in it",
-            pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64",
-            pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
-                "BEGIN and END do not stand on lines of their own; the line ends may be lost"
-            }
-            _ => "it is damaged",
-        };
-        self.error(says.to_owned())
+        self.error(pem_problem(problem).to_owned())
     }
 
     fn error(&self, problem: String) -> TlsError {
         TlsError::Pem { path: self.path.clone(), kind: self.kind, problem }
+    }
+}
+
+/// What is wrong with a file that should be PEM. The parser's own words repeat what it found, which can be a whole key.
+pub(super) const fn pem_problem(problem: &pem::Error) -> &'static str {
+    match problem {
+        pem::Error::NoItemsFound => "there is none in it",
+        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64",
+        pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
+            "BEGIN and END do not stand on lines of their own; the line ends may be lost"
+        }
+        _ => "it is damaged",
     }
 }

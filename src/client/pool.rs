@@ -13,6 +13,7 @@ use crate::model::target::{ConnectionMode, Transport};
 
 use super::alias::{Alias, AliasResolver};
 use super::connector::TimedConnectorLayer;
+use super::credential::KeyError;
 use super::exchange::LONGEST_BODY;
 use super::pem::TlsError;
 use super::resolver::SharedResolver;
@@ -30,6 +31,9 @@ pub enum ClientError {
     /// Certificates or keys are of no use.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The key that is to sign assertions is of no use.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The environment names a proxy that cannot be used.
     #[error("the proxy for {host}: {problem}")]
     Proxy {
@@ -71,14 +75,18 @@ struct Access {
     route: Option<Route>,
     /// The one host to which all its connections lead, if that goes by another name in TLS.
     aliased: Option<Host<String>>,
+    /// The bound of its requests.
+    timeout: Duration,
 }
 
 /// Who is spoken to first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NetworkPath {
     Direct,
-    /// A proxy that is spoken to in the clear before the target's TLS begins.
+    /// A proxy that is spoken to in the clear, before the server's TLS begins in its tunnel.
     Proxied,
+    /// A proxy with a TLS handshake of its own before the server's.
+    ProxiedOverTls,
 }
 
 /// The proxy to go through.
@@ -86,6 +94,18 @@ pub(super) enum NetworkPath {
 struct Route {
     address: String,
     authorization: Option<HeaderValue>,
+}
+
+impl NetworkPath {
+    pub(super) fn is_proxied(self) -> bool {
+        self != Self::Direct
+    }
+}
+
+impl Route {
+    fn path(&self) -> NetworkPath {
+        if self.address.starts_with("https://") { NetworkPath::ProxiedOverTls } else { NetworkPath::Proxied }
+    }
 }
 
 impl ClientPool {
@@ -106,15 +126,16 @@ impl ClientPool {
         self.file_reads.clone()
     }
 
-    /// The client that reaches `endpoint` by `transport`.
+    /// The client that reaches `endpoint` by `transport`, in requests that are bounded by `timeout`.
     pub(super) fn channel(
         &mut self,
         endpoint: &Url,
         transport: &Transport,
         mode: ConnectionMode,
+        timeout: Duration,
     ) -> Result<Channel, ClientError> {
         let route = self.route(endpoint, transport)?;
-        let path = if route.is_some() { NetworkPath::Proxied } else { NetworkPath::Direct };
+        let path = route.as_ref().map_or(NetworkPath::Direct, Route::path);
         let transport = fitted(transport, endpoint);
         let alias = Alias::of(endpoint, &transport);
         if alias.is_some() && route.is_some() {
@@ -124,7 +145,7 @@ impl ClientPool {
         let tls = self.tls(&transport)?;
         let tls_files = Arc::clone(&tls.files);
         let aliased = alias.as_ref().and_then(|_alias| endpoint.host()).map(|host| host.to_owned());
-        let access = Access { transport, route, aliased };
+        let access = Access { transport, route, aliased, timeout };
         let http = match (mode, self.shared.get(&access)) {
             // Kept-alive connections are not shared, or the pings of one target would warm those of another.
             (ConnectionMode::Reuse, _) => self.build(tls, &access, mode)?,
@@ -156,6 +177,8 @@ impl ClientPool {
             .user_agent(USER_AGENT)
             .tls_backend_preconfigured(tls.config)
             .connector_layer(TimedConnectorLayer)
+            // Shared out among a host's addresses, so that one that drops packets leaves time for the next.
+            .connect_timeout(access.timeout)
             .pool_max_idle_per_host(idle_connections)
             .pool_idle_timeout(LONGEST_IDLE)
             // A server that sends more than an answer can be fills no memory with it.
@@ -232,5 +255,79 @@ fn is_loopback(endpoint: &Url) -> bool {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+
+    use tokio::net::TcpSocket;
+
+    use super::super::exchange::exchange;
+    use super::*;
+    use crate::model::fault::Reason;
+
+    const BOUND: Duration = Duration::from_secs(2);
+
+    /// Asks for `http://name.test:PORT/`, where the name has `addresses`.
+    async fn ask(port: u16, addresses: &'static [[u8; 4]]) -> (Option<SocketAddr>, Result<u16, Reason>) {
+        let look_up = |_: &str| Ok(addresses.iter().map(|&address| (address, 0).into()).collect());
+        let mut pool = ClientPool { resolver: SharedResolver::new(Box::new(look_up), BOUND), ..ClientPool::new() };
+        let url: Url = format!("http://name.test:{port}/").parse().expect("a URL");
+        let channel = pool.channel(&url, &Transport::default(), ConnectionMode::Fresh, BOUND).expect("a client");
+        let request = reqwest::Request::new(reqwest::Method::GET, url);
+        let (trace, answer) = exchange(&channel, request, BOUND).await;
+        (trace.peer, answer.map(|answer| answer.status))
+    }
+
+    fn server(address: [u8; 4]) -> u16 {
+        let listener = TcpListener::bind(SocketAddr::from((address, 0))).expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        std::thread::spawn(move || {
+            use std::io::{Read as _, Write as _};
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+        });
+        port
+    }
+
+    /// A port at which nobody answers any more: its queue of connections is full. Lives as long as the sockets.
+    async fn black_hole(address: [u8; 4], port: u16) -> Vec<Box<dyn std::any::Any>> {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((address, port).into()).expect("the port");
+        let listener = socket.listen(1).expect("a queue");
+        let at = listener.local_addr().expect("its address");
+        let mut sockets: Vec<Box<dyn std::any::Any>> = vec![Box::new(listener)];
+        while let Ok(Ok(stream)) =
+            tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(at)).await
+        {
+            sockets.push(Box::new(stream));
+        }
+        sockets
+    }
+
+    #[tokio::test]
+    async fn address_that_refuses_leaves_the_next_one() {
+        let port = server([127, 0, 0, 1]);
+        let (peer, answer) = ask(port, &[[127, 0, 0, 2], [127, 0, 0, 1]]).await;
+        assert_eq!((peer, answer), (Some(([127, 0, 0, 1], port).into()), Ok(204)));
+    }
+
+    #[tokio::test]
+    async fn address_that_drops_packets_leaves_time_for_the_next_one() {
+        let port = server([127, 0, 0, 1]);
+        let _sockets = black_hole([127, 0, 0, 2], port).await;
+        let (peer, answer) = ask(port, &[[127, 0, 0, 2], [127, 0, 0, 1]]).await;
+        assert_eq!((peer, answer), (Some(([127, 0, 0, 1], port).into()), Ok(204)));
+    }
+
+    #[tokio::test]
+    async fn host_that_drops_packets_at_every_address_is_connect_timeout() {
+        let port = TcpListener::bind("127.0.0.2:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+        let _sockets = black_hole([127, 0, 0, 2], port).await;
+        let (peer, answer) = ask(port, &[[127, 0, 0, 2], [127, 0, 0, 2]]).await;
+        assert_eq!((peer, answer), (None, Err(Reason::ConnectTimeout)));
     }
 }

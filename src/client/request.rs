@@ -1,6 +1,9 @@
 //! What is put on the wire: the token request (RFC 6749 §4.4.2) and the ping (RFC 6750 §2.1). Every header that
 //! carries a secret is marked sensitive.
 
+use std::time::SystemTime;
+
+use aws_lc_rs::error::Unspecified;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -9,27 +12,44 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use crate::model::secret::{AccessToken, Secret};
-use crate::model::target::{BasicEncoding, ClientAuthentication, PingSettings, TokenSettings};
+use crate::model::target::{BasicEncoding, PingSettings, TokenSettings};
 
+use super::assertion;
+use super::credential::Proof;
 use super::pool::ClientError;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-/// The token request, with the secret that the method needs.
-pub(super) fn token(settings: &TokenSettings, secret: Option<&Secret>) -> Request {
+/// The token request as it is `now`, with the proof that the method needs; `tls` needs none here.
+///
+/// # Errors
+/// When it cannot be signed.
+pub(super) fn token(
+    settings: &TokenSettings,
+    proof: Option<&Proof<'_>>,
+    now: SystemTime,
+) -> Result<Request, Unspecified> {
     let mut request = Request::new(Method::POST, settings.endpoint.clone());
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials");
-    match (&settings.authentication, secret) {
-        (ClientAuthentication::Basic { encoding, .. }, Some(secret)) => {
+    match proof {
+        Some(Proof::Basic { secret, encoding }) => {
             let credentials = Zeroizing::new(basic_credentials(&settings.client_id, secret, *encoding));
             request.headers_mut().insert(AUTHORIZATION, basic(&credentials));
         }
-        (ClientAuthentication::Post { .. }, Some(secret)) => {
+        Some(Proof::Post { secret }) => {
             form.append_pair("client_id", &settings.client_id).append_pair("client_secret", secret.expose());
         }
-        _ => {
+        Some(Proof::Assertion { signer, settings: about }) => {
+            let assertion = assertion::sign(&settings.client_id, about, signer, now)?;
+            // The id is not needed beside it (RFC 7521 §4.2), but some servers look the client up by it.
+            form.append_pair("client_id", &settings.client_id)
+                .append_pair("client_assertion_type", assertion::TYPE)
+                .append_pair("client_assertion", &assertion);
+        }
+        // The connection proves it (RFC 8705 §2).
+        None => {
             form.append_pair("client_id", &settings.client_id);
         }
     }
@@ -42,7 +62,7 @@ pub(super) fn token(settings: &TokenSettings, secret: Option<&Secret>) -> Reques
     request.headers_mut().insert(ACCEPT, JSON);
     request.headers_mut().insert(CONTENT_TYPE, FORM);
     *request.body_mut() = Some(form.finish().into());
-    request
+    Ok(request)
 }
 
 /// A ping without its token, made once.
@@ -59,9 +79,26 @@ pub(super) fn ping_template(settings: &PingSettings) -> Result<Request, ClientEr
 
 /// The ping with its token.
 pub(super) fn ping(template: &Request, token: &AccessToken) -> Request {
+    call(template, Some(bearer(token)))
+}
+
+/// The ping with an API key in place of the token: HTTP Basic, the key as user, no password.
+pub(super) fn ping_with_api_key(template: &Request, key: &Secret) -> Request {
+    let credentials = Zeroizing::new(format!("{}:", key.expose()));
+    call(template, Some(basic(&credentials)))
+}
+
+/// The ping with nothing in place of the token.
+pub(super) fn ping_without_token(template: &Request) -> Request {
+    call(template, None)
+}
+
+fn call(template: &Request, authorization: Option<HeaderValue>) -> Request {
     let mut request = Request::new(template.method().clone(), template.url().clone());
     request.headers_mut().clone_from(template.headers());
-    request.headers_mut().insert(AUTHORIZATION, bearer(token));
+    if let Some(authorization) = authorization {
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+    }
     request
 }
 

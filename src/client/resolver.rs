@@ -52,7 +52,7 @@ impl SharedResolver {
         Self::new(Box::new(|name| Ok((name, 0).to_socket_addrs()?.collect())), PATIENCE)
     }
 
-    fn new(look_up: Box<LookUp>, patience: Duration) -> Self {
+    pub(super) fn new(look_up: Box<LookUp>, patience: Duration) -> Self {
         Self(Arc::new(Inner {
             look_up,
             patience,

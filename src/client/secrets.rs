@@ -13,8 +13,8 @@ use crate::model::target::SecretSource;
 
 use super::files::read_regular;
 
-/// No secret is longer; a file that is longer is the wrong file.
-const LONGEST_SECRET: u64 = 64 * 1024;
+/// No secret and no private key is longer; a file that is longer is the wrong file.
+pub(super) const LONGEST_SECRET: u64 = 64 * 1024;
 /// Files read at a time. With the resolver's look-ups they stay under the 512 threads of tokio's pool.
 const READS: usize = 96;
 
@@ -95,9 +95,14 @@ pub(super) fn fingerprint(secret: &Secret) -> Fingerprint {
 
 fn read_file(path: &Path) -> Result<Secret, Unavailable> {
     let content = read_regular(path, LONGEST_SECRET).map_err(|_unreadable| Unavailable)?;
-    let text = std::str::from_utf8(&content).map_err(|_no_text| Unavailable)?;
+    text_of(&content).ok_or(Unavailable)
+}
+
+/// What a file says, if it says anything.
+pub(super) fn text_of(content: &[u8]) -> Option<Secret> {
+    let text = std::str::from_utf8(content).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n']);
-    if text.is_empty() { Err(Unavailable) } else { Ok(Secret::new(text.to_owned())) }
+    (!text.is_empty()).then(|| Secret::new(text.to_owned()))
 }
 
 #[cfg(test)]

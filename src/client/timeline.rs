@@ -1,9 +1,12 @@
 //! When the steps of one request happened. Resolver, connector and TLS stack find it in a task-local as they run.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::model::report::{ChainExpiry, Phases};
+use crate::model::report::{ChainExpiry, Phase, Phases};
+
+use super::pool::NetworkPath;
 
 tokio::task_local! {
     static CURRENT: Arc<Timeline>;
@@ -26,6 +29,8 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, Debug)]
 struct Marks {
     begun: Instant,
+    /// TLS handshakes that are a proxy's, still to come: to the request they are part of connecting.
+    handshakes_of_proxy: u8,
     resolve_begun: Option<Instant>,
     resolved: Option<Instant>,
     connect_begun: Option<Instant>,
@@ -33,14 +38,17 @@ struct Marks {
     connected: Option<Instant>,
     answered: Option<Instant>,
     ended: Option<Instant>,
+    broke_off: Option<Instant>,
     connections_opened: u32,
+    peer: Option<SocketAddr>,
     server_chain: Option<ChainExpiry>,
 }
 
 impl Timeline {
-    pub(super) fn begin() -> Arc<Self> {
+    pub(super) fn begin(path: NetworkPath) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Marks {
             begun: now(),
+            handshakes_of_proxy: u8::from(path == NetworkPath::ProxiedOverTls),
             resolve_begun: None,
             resolved: None,
             connect_begun: None,
@@ -48,7 +56,9 @@ impl Timeline {
             connected: None,
             answered: None,
             ended: None,
+            broke_off: None,
             connections_opened: 0,
+            peer: None,
             server_chain: None,
         })))
     }
@@ -76,18 +86,26 @@ impl Timeline {
     }
 
     pub(super) fn handshake_begun(&self) {
-        self.mark(|marks, now| marks.handshake_begun = Some(now));
+        self.mark(|marks, now| match marks.handshakes_of_proxy.checked_sub(1) {
+            Some(still_to_come) => marks.handshakes_of_proxy = still_to_come,
+            None => marks.handshake_begun = Some(now),
+        });
     }
 
-    /// The server's certificates have come; what is thought of them is another matter.
+    /// The server's certificates have come; what is thought of them is another matter. A proxy's are of no interest.
     pub(super) fn chain_received(&self, chain: Option<ChainExpiry>) {
-        self.mark(|marks, _now| marks.server_chain = chain);
+        self.mark(|marks, _now| {
+            if marks.handshake_begun.is_some() {
+                marks.server_chain = chain;
+            }
+        });
     }
 
-    pub(super) fn connected(&self) {
+    pub(super) fn connected(&self, peer: Option<SocketAddr>) {
         self.mark(|marks, now| {
             marks.connected = Some(now);
             marks.connections_opened += 1;
+            marks.peer = peer;
         });
     }
 
@@ -99,22 +117,29 @@ impl Timeline {
         self.mark(|marks, now| marks.ended = Some(now));
     }
 
-    pub(super) fn stage(&self) -> Stage {
-        let marks = self.read();
-        // Without a mark of the connector, a connection that was open already is in use.
-        if marks.connect_begun.is_none() || marks.connected.is_some() {
-            Stage::Sent
-        } else if marks.handshake_begun.is_some() {
-            Stage::Handshaking
-        } else if marks.resolve_begun.is_some() && marks.resolved.is_none() {
-            Stage::Resolving
-        } else {
-            Stage::Connecting
+    /// The request has failed: the phase that is under way ends here. Says which one that is.
+    pub(super) fn break_off(&self) -> Phase {
+        self.mark(|marks, now| marks.broke_off = Some(now));
+        match self.stage() {
+            Stage::Resolving => Phase::Resolve,
+            Stage::Connecting => Phase::Connect,
+            Stage::Handshaking => Phase::Tls,
+            Stage::Sent if self.read().answered.is_none() => Phase::Processing,
+            Stage::Sent => Phase::Transfer,
         }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.read().stage()
     }
 
     pub(super) fn connections_opened(&self) -> u32 {
         self.read().connections_opened
+    }
+
+    /// The other end of the connection that was opened for this request; a proxy's, if one is in between.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.read().peer
     }
 
     pub(super) fn server_chain(&self) -> Option<ChainExpiry> {
@@ -123,12 +148,16 @@ impl Timeline {
 
     pub(super) fn phases(&self) -> Phases {
         let marks = self.read();
-        let between = |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
+        let stage = marks.stage();
+        let between =
+            |from: Option<Instant>, to: Option<Instant>| Some(to.or(marks.broke_off)?.saturating_duration_since(from?));
+        let resolved = if stage == Stage::Resolving { None } else { marks.resolved.or(marks.connect_begun) };
+        let sent = if stage == Stage::Sent { marks.connected.or(Some(marks.begun)) } else { None };
         Phases {
             resolve: between(marks.resolve_begun, marks.resolved),
-            connect: between(marks.resolved.or(marks.connect_begun), marks.handshake_begun.or(marks.connected)),
+            connect: between(resolved, marks.handshake_begun.or(marks.connected)),
             tls: between(marks.handshake_begun, marks.connected),
-            processing: between(marks.connected.or(Some(marks.begun)), marks.answered),
+            processing: between(sent, marks.answered),
             transfer: between(marks.answered, marks.ended),
         }
     }
@@ -144,6 +173,21 @@ impl Timeline {
 
     fn read(&self) -> Marks {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Marks {
+    fn stage(&self) -> Stage {
+        // Without a mark of the connector, a connection that was open already is in use.
+        if self.connect_begun.is_none() || self.connected.is_some() {
+            Stage::Sent
+        } else if self.handshake_begun.is_some() {
+            Stage::Handshaking
+        } else if self.resolve_begun.is_some() && self.resolved.is_none() {
+            Stage::Resolving
+        } else {
+            Stage::Connecting
+        }
     }
 }
 

@@ -1,19 +1,29 @@
-//! [`HttpWire`]: the two requests of one target over real sockets.
+//! [`HttpWire`]: the requests of one target over real sockets.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::clock::{BootClock, Clock};
 use crate::model::fault::{Failure, Reason};
 use crate::model::report::{Phases, Trace};
 use crate::model::response::{judge_ping, judge_token};
-use crate::model::secret::{AccessToken, Fingerprint, Secret};
-use crate::model::target::{ClientAuthentication, ConnectionMode, SecretSource, Target};
+use crate::model::secret::{AccessToken, Fingerprint};
+use crate::model::target::{ConnectionMode, Target};
 
+use super::credential::{Credential, CredentialReader};
 use super::exchange::{Answer, exchange};
 use super::pool::{Channel, ClientError, ClientPool};
-use super::secrets::SecretReader;
-use super::{PingExchange, TokenExchange, Wire, request, secrets, verifier};
+use super::secrets::{SecretReader, Unavailable};
+use super::{CheckCredential, CheckExchange, PingExchange, TokenExchange, Wire, request, verifier};
+
+/// Of the form that real ones have, another in every process: 160 random bits that no server has ever issued.
+static BAD_TOKEN: LazyLock<AccessToken> = LazyLock::new(|| {
+    let random: [u8; 20] = std::array::from_fn(|_| fastrand::u8(..));
+    AccessToken::parse(STANDARD.encode(random)).expect("Base64 is visible ASCII")
+});
 
 /// Sends the requests of one target with reqwest.
 #[derive(Debug)]
@@ -22,8 +32,11 @@ pub struct HttpWire {
     token_channel: Channel,
     ping_channel: Channel,
     ping_template: reqwest::Request,
-    /// `None` where the method needs no secret.
-    secret: Option<SecretReader>,
+    /// `None` where the method needs none.
+    credential: Option<CredentialReader>,
+    /// Never reuses a connection, and warms none for the ping.
+    check_channel: Channel,
+    api_key: Option<SecretReader>,
 }
 
 impl HttpWire {
@@ -35,45 +48,62 @@ impl HttpWire {
         let (token, ping) = (&target.token, &target.ping);
         verifier::check_roots(&token.endpoint, &token.transport)?;
         verifier::check_roots(&ping.endpoint, &ping.transport)?;
+        let fresh = ConnectionMode::Fresh;
+        let api_key = target.checks.api_key.clone().map(|source| SecretReader::new(source, pool.file_reads()));
         Ok(Self {
-            token_channel: pool.channel(&token.endpoint, &token.transport, ConnectionMode::Fresh)?,
-            ping_channel: pool.channel(&ping.endpoint, &ping.transport, ping.connection)?,
+            token_channel: pool.channel(&token.endpoint, &token.transport, fresh, target.timeout)?,
+            ping_channel: pool.channel(&ping.endpoint, &ping.transport, ping.connection, target.timeout)?,
             ping_template: request::ping_template(ping)?,
-            secret: secret_source(&token.authentication)
-                .map(|source| SecretReader::new(source.clone(), pool.file_reads())),
+            credential: CredentialReader::new(&token.authentication, pool.file_reads())?,
+            check_channel: pool.channel(&ping.endpoint, &ping.transport, fresh, target.timeout)?,
+            api_key,
             target,
         })
     }
 
     /// `Ok(None)` where the method needs none.
-    async fn read_secret(&self, bound: Duration) -> Result<Option<Secret>, Failure> {
-        let Some(secret) = &self.secret else { return Ok(None) };
-        match tokio::time::timeout(bound, secret.read()).await {
-            Ok(Ok(secret)) => Ok(Some(secret)),
-            Ok(Err(secrets::Unavailable)) | Err(_) => Err(Reason::SecretUnavailable.into()),
-        }
+    async fn read_credential(&self, bound: Duration) -> Result<Option<Credential<'_>>, Unavailable> {
+        let Some(credential) = &self.credential else { return Ok(None) };
+        let read = tokio::time::timeout(bound, credential.read()).await;
+        read.map_err(|_elapsed| Unavailable)?.map(Some)
+    }
+
+    async fn check_request(
+        &self,
+        credential: CheckCredential<'_>,
+        bound: Duration,
+    ) -> Result<reqwest::Request, Unavailable> {
+        let template = &self.ping_template;
+        Ok(match credential {
+            CheckCredential::Nothing => request::ping_without_token(template),
+            CheckCredential::BadToken => request::ping(template, &BAD_TOKEN),
+            CheckCredential::ExpiredToken(token) => request::ping(template, token),
+            CheckCredential::ApiKey => {
+                let reader = self.api_key.as_ref().ok_or(Unavailable)?;
+                let key = tokio::time::timeout(bound, reader.read()).await.map_err(|_elapsed| Unavailable)??;
+                request::ping_with_api_key(template, &key)
+            }
+        })
     }
 }
 
 impl Wire for HttpWire {
     async fn secret(&self, bound: Duration) -> Option<Fingerprint> {
-        let secret = self.read_secret(bound).await.ok()??;
-        Some(secrets::fingerprint(&secret))
+        let credential = self.read_credential(bound).await.ok()??;
+        Some(credential.fingerprint)
     }
 
     async fn request_token(&self, bound: Duration) -> TokenExchange {
         let begun = BootClock.now();
-        let secret = match self.read_secret(bound).await {
-            Ok(secret) => secret,
-            Err(failure) => return TokenExchange { trace: unsent(), secret: None, result: Err(failure) },
-        };
-        let fingerprint = secret.as_ref().map(secrets::fingerprint);
-        let request = request::token(&self.target.token, secret.as_ref());
-        drop(secret);
-        let left = bound.saturating_sub(begun.moment.until(BootClock.now().moment));
+        let Ok(credential) = self.read_credential(bound).await else { return unauthenticated() };
+        let now = BootClock.now();
+        let proof = credential.as_ref().map(|credential| &credential.proof);
+        let Ok(request) = request::token(&self.target.token, proof, now.wall) else { return unauthenticated() };
+        let secret = credential.map(|credential| credential.fingerprint);
+        let left = bound.saturating_sub(begun.moment.until(now.moment));
         let (trace, answer) = exchange(&self.token_channel, request, left).await;
         let result = judge(answer, judge_token);
-        TokenExchange { trace, secret: fingerprint, result }
+        TokenExchange { trace, secret, result }
     }
 
     async fn ping(&self, token: &AccessToken, bound: Duration) -> PingExchange {
@@ -81,6 +111,16 @@ impl Wire for HttpWire {
         let (trace, answer) = exchange(&self.ping_channel, request, bound).await;
         let result = judge(answer, |status, body| judge_ping(status, body, &self.target.ping.expect));
         PingExchange { trace, result }
+    }
+
+    async fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> CheckExchange {
+        let begun = BootClock.now();
+        let Ok(request) = self.check_request(credential, bound).await else {
+            return CheckExchange { trace: unsent(), failure: Some(Reason::SecretUnavailable) };
+        };
+        let left = bound.saturating_sub(begun.moment.until(BootClock.now().moment));
+        let (trace, answer) = exchange(&self.check_channel, request, left).await;
+        CheckExchange { trace, failure: answer.err() }
     }
 }
 
@@ -91,15 +131,12 @@ fn judge<T>(
     let Answer { status, body, retry_after } = answer?;
     // A body without end is judged as one that says nothing, so that the status still counts first.
     let judged = by_status_and_body(status, body.as_deref().map_or(&[], Vec::as_slice));
-    let judged = if body.is_none() && judged.is_ok() { Err(Reason::BadResponse) } else { judged };
     judged.map_err(|reason| Failure { reason, retry_after })
 }
 
-const fn secret_source(authentication: &ClientAuthentication) -> Option<&SecretSource> {
-    match authentication {
-        ClientAuthentication::Basic { secret, .. } | ClientAuthentication::Post { secret } => Some(secret),
-        ClientAuthentication::Tls => None,
-    }
+/// A token request that was not sent, since what was to authenticate it cannot be read, or cannot sign.
+fn unauthenticated() -> TokenExchange {
+    TokenExchange { trace: unsent(), secret: None, result: Err(Reason::SecretUnavailable.into()) }
 }
 
 /// The trace of an attempt that ended before anything was done on the network.
@@ -112,6 +149,7 @@ fn unsent() -> Trace {
         http_version: None,
         connections_opened: 0,
         phases: Phases::default(),
+        broke_off_in: None,
         peer: None,
         clock_skew: None,
         server_chain: None,

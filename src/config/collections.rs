@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Number, Value};
 
 use super::fields::Spot;
-use super::scalars::{integer, is_token};
+use super::scalars::{choice, integer, is_token};
 use super::yaml::{Content, Meaning, Scalar};
+use crate::model::check::Check;
 use crate::model::secret::Secret;
 
 /// Names that the exporter's own series or Prometheus itself use.
@@ -145,6 +146,19 @@ pub(super) fn scopes(mut spot: Spot<'_>) -> Option<Vec<String>> {
 
 fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+}
+
+/// Checks: a list of their names, each once.
+pub(super) fn checks(mut spot: Spot<'_>) -> Option<Vec<Check>> {
+    let names = Check::ALL.map(|check| (check.as_str(), check));
+    let items = spot.items("write a list such as `[no_token, bad_token]`")?;
+    let read: Vec<_> = items.iter().map(|item| choice(spot.part(item, item.line), &names)).collect();
+    let checks: Vec<Check> = read.into_iter().collect::<Option<_>>()?;
+    let is_repeated = |(place, check): (usize, &Check)| checks[..place].contains(check);
+    if checks.iter().enumerate().any(is_repeated) {
+        return spot.refuse("names a check twice; keep one");
+    }
+    Some(checks)
 }
 
 /// Status codes: a list, or one alone.

@@ -109,7 +109,7 @@ fn is_showable(key: &str) -> bool {
 
 /// Keys of the top level, of a target, and of its sections: to recognise one that is written at another level.
 const TOP_KEYS: [&str; 5] = ["vantage", "latency_buckets", "history", "defaults", "targets"];
-const TARGET_KEYS: [&str; 17] = [
+const TARGET_KEYS: [&str; 22] = [
     "authorization_server",
     "resource_server",
     "interval",
@@ -124,14 +124,22 @@ const TARGET_KEYS: [&str; 17] = [
     "token",
     "ping",
     "latency_objective",
+    "checks",
+    "checks_every",
+    "api_key_file",
+    "api_key",
+    "api_key_env",
     "tls",
     "proxy_url",
     "allow_plaintext",
 ];
-const SECTION_KEYS: [&str; 20] = [
+const SECTION_KEYS: [&str; 23] = [
     "token.path",
     "token.auth",
     "token.basic_encoding",
+    "token.jwt",
+    "token.jwt.algorithm",
+    "token.jwt.key_id",
     "token.scopes",
     "token.params",
     "token.max_age",

@@ -2,9 +2,10 @@
 //!
 //! `yaml` makes a tree of the text, `fields` takes its mappings apart, `raw` mirrors them with every key
 //! optional, `resolve` turns a target laid over `defaults` into a [`Target`](crate::model::target::Target).
-//! What cannot be honoured yet is in `unavailable`. Nothing here opens a file but the configuration itself.
+//! Nothing here opens a file but the configuration itself.
 
 mod address;
+mod authentication;
 mod collections;
 mod document;
 mod environment;
@@ -15,7 +16,6 @@ mod resolve;
 mod scalars;
 mod setting;
 mod suggest;
-mod unavailable;
 mod yaml;
 
 use std::fs;

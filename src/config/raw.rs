@@ -1,15 +1,18 @@
 //! The mirror of the file: `defaults` and each target with every key optional, and how one is laid over the other.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use url::{Host, Url};
 
+use super::authentication::{RawAuth, RawJwt};
 use super::fields::{Fields, Spot};
 use super::setting::{Given, Overlay, Setting};
-use super::{address, collections, scalars, unavailable};
+use super::{address, collections, scalars};
+use crate::model::check::Check;
 use crate::model::secret::Secret;
 use crate::model::target::{BasicEncoding, ConnectionMode, ProxyUrl, ScheduleMode};
 
@@ -29,6 +32,9 @@ pub(super) struct RawTarget {
     pub(super) token: RawToken,
     pub(super) ping: RawPing,
     pub(super) latency_objective: Setting<Duration>,
+    pub(super) checks: Setting<Vec<Check>>,
+    pub(super) checks_every: Setting<NonZeroU32>,
+    pub(super) api_key: Setting<RawSecret>,
     pub(super) tls: RawTls,
     pub(super) proxy_url: Setting<ProxyUrl>,
     pub(super) allow_plaintext: Setting<bool>,
@@ -42,11 +48,26 @@ pub(super) enum RawSecret {
     Variable(String),
 }
 
+/// The keys under which a secret may stand, and what it is called.
+pub(super) struct SecretKeys {
+    pub(super) what: &'static str,
+    pub(super) file: &'static str,
+    pub(super) inline: &'static str,
+    pub(super) variable: &'static str,
+}
+
+pub(super) const CLIENT_SECRET: SecretKeys =
+    SecretKeys { what: "secret", file: "client_secret_file", inline: "client_secret", variable: "client_secret_env" };
+
+pub(super) const API_KEY: SecretKeys =
+    SecretKeys { what: "API key", file: "api_key_file", inline: "api_key", variable: "api_key_env" };
+
 #[derive(Clone, Default)]
 pub(super) struct RawToken {
     pub(super) path: Setting<String>,
     pub(super) auth: Setting<RawAuth>,
     pub(super) basic_encoding: Setting<BasicEncoding>,
+    pub(super) jwt: RawJwt,
     pub(super) scopes: Setting<Vec<String>>,
     pub(super) params: BTreeMap<String, Secret>,
     pub(super) max_age: Setting<Option<Duration>>,
@@ -54,13 +75,6 @@ pub(super) struct RawToken {
     pub(super) default_lifetime: Setting<Duration>,
     pub(super) expected_scopes: Setting<Vec<String>>,
     pub(super) tls: RawTls,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum RawAuth {
-    Basic,
-    Post,
-    Tls,
 }
 
 #[derive(Clone, Default)]
@@ -91,7 +105,7 @@ pub(super) struct RawTls {
 impl RawTarget {
     /// Everything that may stand in `defaults` and in a target.
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        let layer = Self {
+        Self {
             authorization_server: fields.take("authorization_server", server),
             resource_server: fields.take("resource_server", server),
             interval: fields.take("interval", |spot| scalars::duration(spot, Duration::from_millis(100))),
@@ -99,31 +113,41 @@ impl RawTarget {
             timeout: fields.take("timeout", scalars::positive_duration),
             labels: fields.map("labels", collections::labels),
             client_id: fields.take("client_id", |spot| scalars::plain_text(spot, "write the client id")),
-            secret: RawSecret::read(fields),
+            secret: RawSecret::read(fields, &CLIENT_SECRET),
             client_secret_expires: fields.take("client_secret_expires", scalars::date),
             token: fields.section("token", RawToken::read),
             ping: fields.section("ping", RawPing::read),
             latency_objective: fields.take("latency_objective", scalars::positive_duration),
+            checks: fields.take("checks", collections::checks),
+            checks_every: fields.take("checks_every", checks_every),
+            api_key: RawSecret::read(fields, &API_KEY),
             tls: fields.section("tls", RawTls::read),
             proxy_url: fields.take("proxy_url", |mut spot| {
                 let text = spot.text("write such as `http://proxy.example.com:3128`")?;
                 address::proxy(text).map_or_else(|what| spot.refuse(what), Some)
             }),
             allow_plaintext: fields.take("allow_plaintext", scalars::boolean),
-        };
-        unavailable::refuse_in_target(fields);
-        layer
+        }
     }
 }
 
 impl RawSecret {
-    fn read(fields: &mut Fields<'_>) -> Setting<Self> {
+    /// The key that it stands behind.
+    pub(super) const fn key(&self, keys: &SecretKeys) -> &'static str {
+        match self {
+            Self::File(_) => keys.file,
+            Self::Inline(_) => keys.inline,
+            Self::Variable(_) => keys.variable,
+        }
+    }
+
+    fn read(fields: &mut Fields<'_>, keys: &SecretKeys) -> Setting<Self> {
         let sources = [
-            ("client_secret_file", fields.take("client_secret_file", |spot| scalars::file_name(spot).map(Self::File))),
-            ("client_secret", fields.take("client_secret", |spot| scalars::secret(spot).map(Self::Inline))),
+            (keys.file, fields.take(keys.file, |spot| scalars::file_name(spot).map(Self::File))),
+            (keys.inline, fields.take(keys.inline, |spot| scalars::secret(spot, keys).map(Self::Inline))),
             (
-                "client_secret_env",
-                fields.take("client_secret_env", |spot| {
+                keys.variable,
+                fields.take(keys.variable, |spot| {
                     scalars::plain_text(spot, "name an environment variable").map(Self::Variable)
                 }),
             ),
@@ -133,7 +157,7 @@ impl RawSecret {
         let others: Vec<_> = written.collect();
         for (key, other) in &others {
             if let Setting::Given(Given { origin, .. }) = other {
-                let what = format!("a second source of the secret beside `{first}`; keep one of them");
+                let what = format!("a second source of the {} beside `{first}`; keep one of them", keys.what);
                 fields.refuse(key, origin.line.unwrap_or_default(), &what);
             }
         }
@@ -143,17 +167,13 @@ impl RawSecret {
 
 impl RawToken {
     fn read(fields: &mut Fields<'_>) -> Self {
-        let layer = Self {
+        Self {
             path: fields.take("path", path),
-            auth: fields.take("auth", |mut spot| {
-                if unavailable::refuse_auth(&mut spot) {
-                    return None;
-                }
-                scalars::choice(spot, &[("basic", RawAuth::Basic), ("post", RawAuth::Post), ("tls", RawAuth::Tls)])
-            }),
+            auth: fields.take("auth", RawAuth::read),
             basic_encoding: fields.take("basic_encoding", |spot| {
                 scalars::choice(spot, &[("form", BasicEncoding::Form), ("raw", BasicEncoding::Raw)])
             }),
+            jwt: fields.section("jwt", RawJwt::read),
             scopes: fields.take("scopes", collections::scopes),
             params: fields.map("params", collections::params),
             max_age: fields.take("max_age", scalars::duration_or_off),
@@ -161,9 +181,7 @@ impl RawToken {
             default_lifetime: fields.take("default_lifetime", scalars::positive_duration),
             expected_scopes: fields.take("expected_scopes", collections::scopes),
             tls: fields.section("tls", RawTls::read),
-        };
-        unavailable::refuse_in_token(fields);
-        layer
+        }
     }
 }
 
@@ -212,6 +230,10 @@ fn path(mut spot: Spot<'_>) -> Option<String> {
     address::path(text).map_or_else(|what| spot.refuse(what), Some)
 }
 
+fn checks_every(spot: Spot<'_>) -> Option<NonZeroU32> {
+    scalars::integer(spot, &(1..=100_000_u32)).and_then(NonZeroU32::new)
+}
+
 /// `on` and `off` are words in YAML 1.2, but some tools still turn them into booleans.
 fn schedule(spot: Spot<'_>) -> Option<ScheduleMode> {
     const BOOLEANS: [(&str, ScheduleMode); 2] = [("true", ScheduleMode::On), ("false", ScheduleMode::Off)];
@@ -236,6 +258,9 @@ impl Overlay for RawTarget {
             token: self.token.over(&below.token),
             ping: self.ping.over(&below.ping),
             latency_objective: self.latency_objective.over(&below.latency_objective),
+            checks: self.checks.over(&below.checks),
+            checks_every: self.checks_every.over(&below.checks_every),
+            api_key: self.api_key.over(&below.api_key),
             tls: self.tls.over(&below.tls),
             proxy_url: self.proxy_url.over(&below.proxy_url),
             allow_plaintext: self.allow_plaintext.over(&below.allow_plaintext),
@@ -249,6 +274,7 @@ impl Overlay for RawToken {
             path: self.path.over(&below.path),
             auth: self.auth.over(&below.auth),
             basic_encoding: self.basic_encoding.over(&below.basic_encoding),
+            jwt: self.jwt.over(&below.jwt),
             scopes: self.scopes.over(&below.scopes),
             params: self.params.over(&below.params),
             max_age: self.max_age.over(&below.max_age),

@@ -1,6 +1,7 @@
 //! From a merged layer to a typed target: defaults filled in, and what only shows when settings stand side by side.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::mistake::{Owner, Report};
-use super::raw::{RawAuth, RawSecret, RawTarget, RawTls};
+use super::raw::{API_KEY, RawSecret, RawTarget, RawTls, SecretKeys};
 use super::setting::{Given, Layer, Origin, Overlay, Setting};
 use super::{Environment, address, scalars};
+use crate::model::check::{Check, CheckSettings};
 use crate::model::target::{
-    BasicEncoding, ClientAuthentication, ConnectionMode, Expectation, Identity, PingSettings, ScheduleMode,
-    SecretSource, Target, TokenPolicy, TokenSettings, Transport, Verification,
+    ConnectionMode, Expectation, Identity, PingSettings, ScheduleMode, SecretSource, Target, TokenPolicy,
+    TokenSettings, Transport, Verification,
 };
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -21,6 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LATENCY_OBJECTIVE: Duration = Duration::from_secs(1);
 const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(10 * 60);
+const CHECKS_EVERY: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 const TOKEN_PATH: &str = "/oauth/token";
 const PING_PATH: &str = "/api/v1/deliveryexperience/ping";
 
@@ -42,6 +45,7 @@ impl Resolver<'_> {
         let (interval, timeout) = self.durations(raw);
         let token = self.token(raw, interval);
         let ping = self.ping(raw);
+        let checks = self.checks(raw);
         // An empty label is no label to Prometheus, which lets a target take away one of `defaults`.
         let labels = raw.labels.iter().filter(|(_, value)| !value.is_empty());
         Some(Target {
@@ -54,6 +58,7 @@ impl Resolver<'_> {
             client_secret_expires: raw.client_secret_expires.value().copied(),
             token: token?,
             ping: ping?,
+            checks: checks?,
         })
     }
 
@@ -86,9 +91,10 @@ impl Resolver<'_> {
             "is missing; it is the id that the provider gave beside the secret",
         );
         let transport = self.transport(raw, &raw.token.tls, "token.tls");
-        let authentication = self.authentication(raw, &transport);
+        let endpoint = server.map(|server| address::endpoint(&server, &path));
+        let authentication = self.authentication(raw, &transport, endpoint.as_ref());
         Some(TokenSettings {
-            endpoint: address::endpoint(&server?, &path),
+            endpoint: endpoint?,
             client_id: client_id?,
             authentication: authentication?,
             scopes: raw.token.scopes.or_default(Vec::new()),
@@ -145,43 +151,34 @@ impl Resolver<'_> {
         Some(url)
     }
 
-    fn authentication(&mut self, raw: &RawTarget, transport: &Transport) -> Option<ClientAuthentication> {
-        let auth = match &raw.token.auth {
-            Setting::Absent => RawAuth::Basic,
-            Setting::Refused => return None,
-            Setting::Given(given) => given.value,
-        };
-        match auth {
-            RawAuth::Basic => {
-                let encoding = raw.token.basic_encoding.or_default(BasicEncoding::Form);
-                self.secret(&raw.secret).map(|secret| ClientAuthentication::Basic { secret, encoding })
-            }
-            RawAuth::Post => self.secret(&raw.secret).map(|secret| ClientAuthentication::Post { secret }),
-            RawAuth::Tls => {
-                let origin = raw.token.auth.given()?.origin;
-                let is_begun = |tls: &RawTls| !tls.cert_file.is_absent() || !tls.key_file.is_absent();
-                if transport.identity.is_none() && !is_begun(&raw.token.tls.over(&raw.tls)) {
-                    self.refuse(
-                        origin,
-                        "token.auth",
-                        "`tls` has no certificate; write `tls.cert_file` and `tls.key_file`",
-                    );
-                }
-                if raw.authorization_server.value().is_some_and(|url| url.scheme() == "http") {
-                    self.refuse(origin, "token.auth", "`tls` needs TLS; write `https://` in `authorization_server`");
-                }
-                Some(ClientAuthentication::Tls)
-            }
+    fn checks(&mut self, raw: &RawTarget) -> Option<CheckSettings> {
+        if matches!(raw.checks, Setting::Refused) {
+            return None;
         }
+        let checks = raw.checks.or_default(Vec::new());
+        let api_key = if checks.contains(&Check::ApiKey) {
+            Some(self.secret(&raw.api_key, &API_KEY)?)
+        } else {
+            // In `defaults` it may be meant for other targets.
+            if let Some(given) = raw.api_key.given().filter(|given| given.origin.layer == Layer::Target) {
+                let key = given.value.key(&API_KEY);
+                self.refuse(given.origin, key, "is of no use without the check; write `api_key` into `checks`");
+            }
+            None
+        };
+        Some(CheckSettings { checks, every: raw.checks_every.or_default(CHECKS_EVERY), api_key })
     }
 
-    fn secret(&mut self, setting: &Setting<RawSecret>) -> Option<SecretSource> {
-        let missing = match self.owner {
-            Owner::Environment => "is missing; it is the client's secret, or PARTNER_OA_SECRET_FILE names its file",
-            _ => "is missing; name the file that holds the secret, or use `client_secret_env` or `client_secret`",
+    pub(super) fn secret(&mut self, setting: &Setting<RawSecret>, keys: &SecretKeys) -> Option<SecretSource> {
+        let SecretKeys { what, file, inline, variable } = *keys;
+        let (key, missing) = match self.owner {
+            Owner::Environment => {
+                let missing = "is missing; it is the client's secret, or PARTNER_OA_SECRET_FILE names its file";
+                (inline, missing.to_owned())
+            }
+            _ => (file, format!("is missing; name the file that holds the {what}, or use `{variable}` or `{inline}`")),
         };
-        let key = if matches!(self.owner, Owner::Environment) { "client_secret" } else { "client_secret_file" };
-        match self.required(setting, key, missing)? {
+        match self.required(setting, key, &missing)? {
             RawSecret::File(file) => Some(SecretSource::File(self.directory.join(file))),
             RawSecret::Inline(secret) => Some(SecretSource::Inline(secret)),
             RawSecret::Variable(name) => {
@@ -189,7 +186,7 @@ impl Resolver<'_> {
                 if secret.is_none() {
                     // The name stays unsaid: it may be the secret itself, put under the wrong key.
                     let what = "names an environment variable that is not set or empty; set it, or name another";
-                    self.refuse(setting.given()?.origin, "client_secret_env", what);
+                    self.refuse(setting.given()?.origin, variable, what);
                 }
                 secret.map(SecretSource::Inline)
             }
@@ -237,7 +234,7 @@ impl Resolver<'_> {
         setting.value().cloned()
     }
 
-    fn refuse(&mut self, origin: Origin, path: &str, what: &str) {
+    pub(super) fn refuse(&mut self, origin: Origin, path: &str, what: &str) {
         let owner = if origin.layer == Layer::Defaults { Owner::Defaults } else { self.owner };
         self.report.add(origin.line, owner, path, what);
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::fields::Spot;
+use super::raw::SecretKeys;
 use super::suggest::nearest;
 use super::yaml::Meaning;
 use crate::model::lifetime::LONGEST_LIFETIME;
@@ -116,13 +117,16 @@ pub(super) fn file_name(mut spot: Spot<'_>) -> Option<PathBuf> {
 }
 
 /// A secret in the configuration, without the line ends that a block scalar leaves behind it.
-pub(super) fn secret(mut spot: Spot<'_>) -> Option<Secret> {
-    let text = spot.text("write the secret, or name its file with `client_secret_file`")?;
+pub(super) fn secret(mut spot: Spot<'_>, keys: &SecretKeys) -> Option<Secret> {
+    let SecretKeys { what, file, variable, .. } = keys;
+    let wanted = format!("write the {what}, or name its file with `{file}`");
+    let text = spot.text(&wanted)?;
     if is_placeholder(text) {
-        return spot.refuse("is a placeholder, and variables are not put in here; name one with `client_secret_env`");
+        let what = format!("is a placeholder, and variables are not put in here; name one with `{variable}`");
+        return spot.refuse(&what);
     }
     match inline_secret(text) {
-        None => spot.refuse("is empty; write the secret, or name its file with `client_secret_file`"),
+        None => spot.refuse(&format!("is empty; {wanted}")),
         secret => secret,
     }
 }

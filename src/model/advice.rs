@@ -57,7 +57,7 @@ pub const fn advice(cause: Cause) -> Advice {
     let (meaning, remedy) = match cause.reason {
         Reason::SecretUnavailable => (
             "The client secret or a key could not be read, so no request was sent.",
-            "Check that the file is there, is not empty and may be read by this process's user.",
+            "Check that the file is there, is not empty and may be read by this process's user; of a private key, `check` says what is wrong with it.",
         ),
         Reason::LocalError => (
             "This machine is out of file descriptors, ports or buffers.",
@@ -114,8 +114,8 @@ pub const fn advice(cause: Cause) -> Advice {
         Reason::ServerError => ("The server failed (5xx).", "The provider must act: report time, target and status."),
         Reason::Forbidden => forbidden(cause.request),
         Reason::InvalidClient => (
-            "The authorization server does not accept this client id and secret.",
-            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired; some servers need token.basic_encoding: raw or token.auth: post, and some answer so at a wrong token.path.",
+            "The authorization server does not accept this client's credentials.",
+            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired; some servers need token.basic_encoding: raw or token.auth: post, and some answer so at a wrong token.path. With signed assertions also that token.jwt.audience and token.jwt.key_id are what the server expects, that it knows the public key, and that its clock and this machine's agree.",
         ),
         Reason::UnauthorizedClient => (
             "The client is known but may not use the client-credentials grant.",

@@ -37,6 +37,8 @@ pub(super) struct HeldToken {
     /// A request within the margin brought it again: the next one has a chance only after expiry.
     pub(super) reissued: bool,
     pub(super) early_rejection_noted: bool,
+    /// The latest expiry that an answer stated, believed or not; `None` if one stated none.
+    pub(super) stated_until: Option<Moment>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,12 +69,15 @@ impl HeldToken {
             margin: refresh_margin(lifetime, policy),
             reissued: false,
             early_rejection_noted: false,
+            stated_until: answer.expires_in.map(|stated| asked.moment.plus(stated)),
         }
     }
 
     /// The server gave the same token again.
     pub(super) fn reissued(mut self, asked: Stamp, expires_in: Option<Duration>, policy: &TokenPolicy) -> Self {
         let live = self.is_live(asked.moment);
+        let stated_until = expires_in.map(|stated| asked.moment.plus(stated));
+        self.stated_until = self.stated_until.zip(stated_until).map(|(before, now)| before.max(now));
         match (expires_in, self.expiry.basis) {
             // Rounded down at every answer: a known expiry only ever comes nearer.
             (Some(stated), Basis::Stated) if live => {

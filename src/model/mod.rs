@@ -1,7 +1,11 @@
 //! Pure decisions and data: no clock, no socket, no file, nothing that awaits. Everything is handed `now`.
 
 pub mod advice;
+pub mod assertion;
 pub mod back_off;
+pub mod check;
+pub mod check_rhythm;
+mod expired_token;
 pub mod fault;
 mod held_token;
 pub mod lifetime;
@@ -12,3 +16,4 @@ pub mod secret;
 pub mod target;
 pub mod time;
 pub mod token;
+mod trigger;

@@ -63,7 +63,9 @@ pub struct Trace {
     pub connections_opened: u32,
     /// Where the time went.
     pub phases: Phases,
-    /// The address that was spoken to.
+    /// The phase in which it failed; `None` if a whole answer came, good or bad, or if nothing was begun.
+    pub broke_off_in: Option<Phase>,
+    /// The address that was spoken to, a proxy's if one is in between.
     pub peer: Option<SocketAddr>,
     /// By how many seconds the server's clock is ahead of ours, by the `Date` of its answer.
     pub clock_skew: Option<f64>,
@@ -105,7 +107,8 @@ pub struct ChainExpiry {
     pub earliest: SystemTime,
 }
 
-/// Where a request's time went; a phase that did not happen, or did not end, is absent.
+/// Where a request's time went; a phase that did not happen is absent, and the one in which the request failed lasted
+/// until then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
     /// [`Phase::Resolve`]
@@ -125,7 +128,7 @@ pub struct Phases {
 pub enum Phase {
     /// Name resolution.
     Resolve,
-    /// TCP connection (and a proxy's tunnel).
+    /// TCP connection (and a proxy's TLS and tunnel).
     Connect,
     /// TLS handshake.
     Tls,

@@ -1,12 +1,14 @@
 //! What is probed: one OAuth 2.0 client of one environment, checked once and correct from then on.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use url::{Host, Url};
 
+use super::assertion::{Assertion, AssertionKey};
+use super::check::CheckSettings;
 use super::secret::Secret;
 
 /// Everything the exporter was told to do.
@@ -43,6 +45,8 @@ pub struct Target {
     pub token: TokenSettings,
     /// How the API is called.
     pub ping: PingSettings,
+    /// Which calls it must refuse, and the one that it must accept without a token.
+    pub checks: CheckSettings,
 }
 
 /// Whether a target's cycles start by themselves.
@@ -103,6 +107,8 @@ pub enum ClientAuthentication {
         /// Where the secret is found.
         secret: SecretSource,
     },
+    /// A JWT signed for this one request (RFC 7523 §2.2, OpenID Connect Core §9).
+    Assertion(Assertion),
     /// The TLS client certificate alone, with `client_id` in the form (RFC 8705 §2).
     Tls,
 }
@@ -203,13 +209,30 @@ pub struct ProxyUrl {
     pub credentials: Option<(String, Secret)>,
 }
 
+impl ClientAuthentication {
+    /// The file that holds the secret or the private key, if one does.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Basic { secret, .. }
+            | Self::Post { secret }
+            | Self::Assertion(Assertion { key: AssertionKey::Secret { secret, .. }, .. }) => match secret {
+                SecretSource::File(path) => Some(path),
+                SecretSource::Inline(_) => None,
+            },
+            Self::Assertion(Assertion { key: AssertionKey::PrivateKey { file, .. }, .. }) => Some(file),
+            Self::Tls => None,
+        }
+    }
+}
+
 impl TokenSettings {
-    /// How many expected scopes are not among the granted ones; an answer that names none grants what was asked for
+    /// The expected scopes that are not among the granted ones; an answer that names none grants what was asked for
     /// (RFC 6749 §5.1).
     #[must_use]
-    pub fn scopes_missing(&self, granted: Option<&[String]>) -> usize {
+    pub fn scopes_missing(&self, granted: Option<&[String]>) -> Vec<String> {
         let granted = granted.unwrap_or(&self.scopes);
-        self.expected_scopes.iter().filter(|scope| !granted.contains(scope)).count()
+        self.expected_scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect()
     }
 }
 

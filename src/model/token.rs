@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::back_off::{BackOff, Circumstances};
+use super::expired_token::ExpiredToken;
 use super::fault::{Cause, Failure, Reason, Request};
 use super::held_token::{Basis, HeldToken};
 use super::response::TokenAnswer;
@@ -11,47 +12,10 @@ use super::target::{TokenPolicy, TokenSettings};
 use super::time::{Moment, Stamp};
 
 pub use super::held_token::{HeldView, REISSUE_GRACE};
+pub use super::trigger::Trigger;
 
 /// After so many different secrets without an accepted token, a further one no longer ends a back-off.
 const SECRETS_REMEMBERED: usize = 16;
-
-/// Why a token is asked for; the label `trigger`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trigger {
-    /// There was none yet.
-    Initial,
-    /// The last answer is `max_age` old.
-    Age,
-    /// It expires within the margin, or has expired.
-    Expiry,
-    /// The API answered 401 to it.
-    Rejected,
-    /// The secret changed during a back-off.
-    SecretChanged,
-}
-
-impl Trigger {
-    /// Every member.
-    pub const ALL: [Self; 5] = [Self::Initial, Self::Age, Self::Expiry, Self::Rejected, Self::SecretChanged];
-
-    /// The label value.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Initial => "initial",
-            Self::Age => "age",
-            Self::Expiry => "expiry",
-            Self::Rejected => "rejected",
-            Self::SecretChanged => "secret_changed",
-        }
-    }
-
-    /// Where it stands in [`Trigger::ALL`].
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-}
 
 /// What a cycle does about its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +47,8 @@ pub struct TokenState {
     held: Option<HeldToken>,
     /// Dropped after a 401; kept to recognise it when the server hands it out again.
     dropped: Option<HeldToken>,
+    /// For the check `expired_token`.
+    expired: ExpiredToken,
     /// The last token request, whatever came of it.
     asked: Option<Stamp>,
     /// The last token request that was answered with a token.
@@ -96,10 +62,10 @@ pub struct TokenState {
     secrets_tried: Vec<Fingerprint>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct AnswerNotes {
     expires_in: Basis,
-    scopes_missing: usize,
+    scopes_missing: Vec<String>,
 }
 
 /// A token request, as far as the token's life is concerned.
@@ -186,6 +152,17 @@ impl TokenState {
         self.held.as_ref().filter(|held| held.is_live(now)).map(|held| &held.access_token)
     }
 
+    /// A token whose stated expiry is long over, for the one check that sends such a token.
+    #[must_use]
+    pub fn expired_token(&self, now: Moment) -> Option<&AccessToken> {
+        self.expired.at(now)
+    }
+
+    /// No check needs an expired token: none is kept.
+    pub fn forget_expired(&mut self) {
+        self.expired = ExpiredToken::default();
+    }
+
     /// Whether the token that is held has so little left that a server which re-issues it must be asked once more.
     #[must_use]
     pub fn is_about_to_be_reissued(&self, now: Moment) -> bool {
@@ -207,6 +184,7 @@ impl TokenState {
         });
         self.note_asked(asked);
         self.answered = Some(asked.at.moment);
+        self.expired.note_issued(&answer.access_token);
         let known = self.held.as_ref().or(self.dropped.as_ref());
         if known.is_some_and(|known| known.access_token == answer.access_token) {
             let known = self.held.take().or(self.dropped.take());
@@ -217,7 +195,9 @@ impl TokenState {
         if !new.is_live(arrived) {
             return Novelty::Dead;
         }
-        self.held = Some(new);
+        if let Some(old) = self.held.replace(new) {
+            self.expired.keep(old, arrived);
+        }
         self.dropped = None;
         Novelty::New
     }
@@ -299,9 +279,15 @@ impl TokenState {
                 margin: held.margin,
             }),
             next_request: self.asked.map(|asked| asked.wall_at(self.next_request(now, asked.moment, policy))),
-            expires_in_missing: self.last_answer.map(|answer| answer.expires_in == Basis::Assumed),
-            scopes_missing: self.last_answer.map(|answer| answer.scopes_missing),
+            expires_in_missing: self.last_answer.as_ref().map(|answer| answer.expires_in == Basis::Assumed),
+            scopes_missing: self.last_answer.as_ref().map(|answer| answer.scopes_missing.len()),
         }
+    }
+
+    /// The expected scopes that the last answer did not grant, by their names in the configuration.
+    #[must_use]
+    pub fn scopes_missing(&self) -> &[String] {
+        self.last_answer.as_ref().map_or(&[], |answer| &answer.scopes_missing)
     }
 
     fn note_asked(&mut self, asked: Asked) {

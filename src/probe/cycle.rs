@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::client::Wire;
 use crate::clock::Clock;
+use crate::model::check::Check;
 use crate::model::fault::{Cause, Failure, Reason, Request};
 use crate::model::report::{Achievement, Attempt, CycleReport};
 use crate::model::target::{Target, TokenPolicy};
@@ -31,6 +32,9 @@ pub async fn run_cycle<W: Wire, C: Clock>(
     let mut cycle = Cycle { target, state, deadline, tools, attempts: Vec::with_capacity(2), asked: Asking::NotYet };
     let started = cycle.tools.clock.now();
     let verdict = cycle.run().await;
+    if !target.checks.include(Check::ExpiredToken) {
+        cycle.state.forget_expired();
+    }
     let ended = cycle.tools.clock.now();
     let token = cycle.state.view(ended.moment, &target.token.policy);
     let report = CycleReport { started, ended, verdict, attempts: cycle.attempts, token };

@@ -1,7 +1,9 @@
 //! The engine: one cycle, and the loops that start cycles. It records nothing and knows no HTTP.
 
+mod checks;
 mod cycle;
 mod scheduler;
 
+pub use checks::CheckRound;
 pub use cycle::{Tools, run_cycle};
 pub use scheduler::{Fleet, Job, Observer, TaskDied};

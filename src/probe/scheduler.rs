@@ -8,12 +8,15 @@ use tokio::task::{Id, JoinSet};
 
 use crate::client::Wire;
 use crate::clock::Clock;
+use crate::model::check::CheckOutcome;
+use crate::model::check_rhythm::CheckRhythm;
 use crate::model::report::CycleReport;
 use crate::model::schedule::Schedule;
 use crate::model::target::{ScheduleMode, Target};
 use crate::model::time::Moment;
 use crate::model::token::TokenState;
 
+use super::checks::CheckRound;
 use super::cycle::{Tools, run_cycle};
 
 /// Is told of what happens to one target. It is called between requests and must not block.
@@ -23,6 +26,9 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A cycle has ended.
     fn cycle_ended(&self, report: &CycleReport);
+
+    /// A check was made, after the cycle that was last to end.
+    fn check_made(&self, outcome: &CheckOutcome);
 
     /// Cycles were not started: the one before still ran, or the machine slept.
     fn cycles_skipped(&self, count: u64);
@@ -91,6 +97,7 @@ async fn probe_for_ever<W: Wire, O: Observer, C: Clock>(job: Job<W, O>, clock: C
     let Job { target, wire, observer, mut random } = job;
     let schedule = Schedule::spread(origin, target.interval, &target.name);
     let mut state = TokenState::default();
+    let mut checks = CheckRhythm::default();
     let mut start = schedule.first();
     loop {
         clock.sleep_until(start).await;
@@ -106,9 +113,13 @@ async fn probe_for_ever<W: Wire, O: Observer, C: Clock>(job: Job<W, O>, clock: C
         observer.cycle_started(start.until(now));
         let tools = Tools { wire: &wire, clock: &clock, random: &mut random };
         // Boxed, so that a target between two cycles costs no more than its state.
-        let (report, next_state) = Box::pin(run_cycle(&target, state, schedule.deadline(start), tools)).await;
+        let deadline = schedule.deadline(start);
+        let (report, next_state) = Box::pin(run_cycle(&target, state, deadline, tools)).await;
         state = next_state;
         observer.cycle_ended(&report);
+        checks.cycle_ended(report.verdict);
+        let round = CheckRound { target: &target, wire: &wire, clock: &clock, deadline };
+        Box::pin(round.run(&mut checks, &state, |outcome| observer.check_made(&outcome))).await;
         let next = schedule.after(start, clock.now().moment);
         if next.skipped > 0 {
             observer.cycles_skipped(next.skipped);

@@ -26,6 +26,8 @@ pub struct DemoClient {
     pub trouble: Option<(Duration, Duration)>,
     /// What is wrong then, and what is to be seen of it.
     pub story: &'static str,
+    /// Names of the checks that are shown with it.
+    pub checks: &'static [&'static str],
 }
 
 impl DemoClient {
@@ -69,7 +71,8 @@ struct Role {
 
 impl Role {
     fn healthy(name: &'static str, story: &'static str) -> Self {
-        let client = DemoClient { name, client_id: name, secret: "demo+secret/with=signs", trouble: None, story };
+        let client =
+            DemoClient { name, client_id: name, secret: "demo+secret/with=signs", trouble: None, story, checks: &[] };
         Self {
             client,
             issuing: Issuing::Fresh,
@@ -77,6 +80,11 @@ impl Role {
             server: Server::Api,
             faults: Vec::new(),
         }
+    }
+
+    fn checked(mut self, checks: &'static [&'static str]) -> Self {
+        self.client.checks = checks;
+        self
     }
 
     fn troubled(mut self, from: u64, to: u64, server: Server, faults: Vec<Fault>) -> Self {
@@ -107,7 +115,8 @@ fn cast() -> Vec<Role> {
     let unavailable = || Fault::status(StatusCode::SERVICE_UNAVAILABLE);
     let delay = |millis| Fault::Delay(Duration::from_millis(millis));
     vec![
-        Role::healthy("healthy", "nothing ever goes wrong"),
+        Role::healthy("healthy", "nothing ever goes wrong; calls without a token and with a wrong one are refused")
+            .checked(&["no_token", "bad_token"]),
         Role::healthy("legacy", "its server issues the same token again, expires_in shrinking to 0; it never fails")
             .served(Issuing::Legacy, Duration::from_secs(60)),
         Role::healthy(

@@ -69,6 +69,10 @@ pub enum Fault {
     RefuseSecret,
     /// The API takes every token for an invalid one, however new.
     RefuseTokens,
+    /// The API answers calls that show no credential at all. They belong to no client: this is a fault for everyone.
+    AcceptNoToken,
+    /// The API takes every bearer token for a good one, for everyone.
+    AcceptAnyToken,
 }
 
 impl Fault {

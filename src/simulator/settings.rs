@@ -35,6 +35,8 @@ pub struct ClientSettings {
     pub expires_in: ExpiresInStyle,
     /// What may be granted; all of it when the request names none.
     pub scopes: Vec<String>,
+    /// Opens the API without OAuth: HTTP Basic, the key as user and no password.
+    pub api_key: Option<String>,
 }
 
 impl ClientSettings {
@@ -48,6 +50,7 @@ impl ClientSettings {
             lifetime: Duration::from_secs(3600),
             expires_in: ExpiresInStyle::Seconds,
             scopes: vec!["auth-service".to_owned(), "shiptime-service".to_owned()],
+            api_key: None,
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tokio::time::Instant;
 
 use super::fault::{Fault, Server, Switchboard};
@@ -69,6 +71,14 @@ impl State {
 
     pub(super) fn owner(&self, token: &str) -> Option<usize> {
         lock(&self.tokens).owner(token)
+    }
+
+    /// Whose API key these credentials of HTTP Basic are.
+    pub(super) fn key_owner(&self, encoded: &str) -> Option<usize> {
+        let is_key = |client: &ClientSettings| {
+            client.api_key.as_ref().is_some_and(|key| STANDARD.encode(format!("{key}:")) == encoded)
+        };
+        self.settings.clients.iter().position(is_key)
     }
 
     pub(super) fn check(&self, token: &str) -> Result<(), Refusal> {

@@ -1,5 +1,6 @@
 //! Every metric family: name, type, further labels, help, and where its samples are read.
 
+use crate::model::check::{Check, CheckResult};
 use crate::model::fault::{Cause, Fault, Request};
 use crate::model::token::Trigger;
 
@@ -272,6 +273,18 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
                     out.put(&[request.as_str(), "earliest"], timestamp(chain.earliest));
                 }
             });
+        },
+    ),
+    gauge(
+        "oauth_probe_check_result",
+        &["check", "result"],
+        "How the API took a check the last time; one of the results is 1, all are absent until it was made.",
+        |view, out| {
+            for check in Check::ALL {
+                for result in CheckResult::ALL {
+                    out.put(&[check.as_str(), result.as_str()], view.check_result(check, result));
+                }
+            }
         },
     ),
 ];

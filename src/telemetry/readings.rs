@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::model::check::{Check, CheckOutcome, CheckResult};
 use crate::model::fault::{Cause, Fault, Reason, Request};
 use crate::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, Phases};
 use crate::model::time::unix_seconds;
@@ -27,6 +28,8 @@ pub(super) struct Readings {
     pub(super) token_refreshes: [u64; Trigger::ALL.len()],
     pub(super) token_unchanged: u64,
     pub(super) token_rejected_early: u64,
+    /// The last result of each check, by [`Check::index`].
+    pub(super) checks: [Option<CheckResult>; Check::ALL.len()],
 }
 
 /// The last cycle that ended.
@@ -94,6 +97,7 @@ impl Readings {
             token_refreshes: [0; Trigger::ALL.len()],
             token_unchanged: 0,
             token_rejected_early: 0,
+            checks: [None; Check::ALL.len()],
         }
     }
 
@@ -112,6 +116,10 @@ impl Readings {
         let ping = if report.last(Request::Ping).is_some() { Pinged::Yes } else { Pinged::No };
         self.last_cycle = Some(LastCycle { ended, verdict: report.verdict, ping });
         self.token = report.token;
+    }
+
+    pub(super) fn record_check(&mut self, outcome: &CheckOutcome) {
+        self.checks[outcome.check.index()] = Some(outcome.result);
     }
 
     fn record_attempt(&mut self, attempt: &Attempt, bounds: &Bounds) {

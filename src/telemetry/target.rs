@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::model::check::CheckOutcome;
 use crate::model::report::CycleReport;
 use crate::model::target::{ScheduleMode, Target};
 use crate::model::time::Stamp;
@@ -66,6 +67,11 @@ impl TargetMetrics {
     /// A cycle has ended.
     pub fn record(&self, report: &CycleReport) {
         Arc::make_mut(&mut self.lock()).record(report, &self.constants.bounds);
+    }
+
+    /// A check was made.
+    pub fn record_check(&self, outcome: &CheckOutcome) {
+        Arc::make_mut(&mut self.lock()).record_check(outcome);
     }
 
     /// So many cycles were not started: the one before still ran, or the machine slept.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::model::check::{Check, CheckResult};
 use crate::model::fault::{Cause, Fault, Request};
 use crate::model::report::{ChainExpiry, Phase};
 use crate::model::time::Stamp;
@@ -120,6 +121,10 @@ impl<'a> View<'a> {
 
     pub(super) fn next_token_request(&self) -> Option<Value> {
         self.readings.token.next_request.map(|wall| Value::Millis(unix_millis(wall)))
+    }
+
+    pub(super) fn check_result(&self, check: Check, result: CheckResult) -> Option<Value> {
+        self.readings.checks[check.index()].map(|last| flag(last == result))
     }
 
     fn held(&self) -> Option<HeldView> {

@@ -20,6 +20,9 @@ use super::{known, lint, promql, shipped};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Of the first client, whose target has all checks.
+const API_KEY: &str = "demo-key";
+
 /// Alerts to be shown: the dashboard asks for whatever has their form.
 const RULES: &str = r#"
 groups:
@@ -46,7 +49,9 @@ struct Stage {
 
 impl Stage {
     async fn set(scrape_interval: u64) -> Self {
-        let simulator = Simulator::start(Settings::demo()).await.unwrap();
+        let mut servers = Settings::demo();
+        servers.clients[0].api_key = Some(API_KEY.to_owned());
+        let simulator = Simulator::start(servers).await.unwrap();
         let mutual = Mutual::start().await;
         let exporter = Exporter::start(&(configuration(&simulator) + &mutual.target())).await;
         let mut rules = NamedTempFile::new().unwrap();
@@ -101,7 +106,7 @@ impl Mutual {
     }
 }
 
-/// The demo's targets, one with what only a configuration can say.
+/// The demo's targets, two with what only a configuration can say.
 fn configuration(simulator: &Simulator) -> String {
     #[expect(clippy::disallowed_methods, reason = "a date in the configuration is wall time")]
     let expires = SystemTime::now() + Duration::from_secs(20 * 86_400);
@@ -114,11 +119,13 @@ fn configuration(simulator: &Simulator) -> String {
         humantime::format_duration(DemoClient::TIMEOUT),
     );
     for DemoClient { name, client_id, secret, .. } in DemoClient::all() {
-        let more = if name == "legacy" {
-            let expires = humantime::format_rfc3339_seconds(expires);
-            format!(", client_secret_expires: {expires}, token: {{ expected_scopes: [auth-service, billing] }}")
-        } else {
-            String::new()
+        let more = match name {
+            "healthy" => format!(", checks: [no_token, bad_token, expired_token, api_key], api_key: {API_KEY}"),
+            "legacy" => {
+                let expires = humantime::format_rfc3339_seconds(expires);
+                format!(", client_secret_expires: {expires}, token: {{ expected_scopes: [auth-service, billing] }}")
+            }
+            _ => String::new(),
         };
         text.push_str(&format!("  - {{ name: {name}, client_id: {client_id}, client_secret: '{secret}'{more} }}\n"));
     }

@@ -101,6 +101,14 @@ impl Exporter {
         Self { address, child, log, _directory: directory }
     }
 
+    /// What `--config.check` says of this configuration file.
+    pub async fn check_config(configuration: &str) -> Output {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("probe.yml");
+        std::fs::write(&path, configuration).unwrap();
+        run(&["--config.check", "--config.file", path.to_str().unwrap()]).await
+    }
+
     pub async fn get(&self, path: &str) -> Response {
         http(&self.address, "GET", path, "").await
     }

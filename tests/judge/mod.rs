@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "a module of a test binary")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+use oauth_probe_exporter::model::check::{CheckOutcome, CheckResult};
 use oauth_probe_exporter::model::fault::{Cause, Fault, Request};
 use oauth_probe_exporter::model::report::{Achievement, Attempt, CycleReport};
 use oauth_probe_exporter::model::target::{Config, Target};
@@ -10,8 +11,13 @@ use oauth_probe_exporter::model::token::{TokenView, Trigger};
 use oauth_probe_exporter::telemetry::catalogue::families;
 use prometheus::{CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, Opts, Registry, TextEncoder};
 
-/// What the crate makes of all targets, the reports of each given by its position, scraped at `now`.
-pub fn encode(config: &Config, past: &dyn Fn(usize) -> Vec<CycleReport>, now: Stamp) -> String {
+/// What the crate makes of all targets, the reports and checks of each given by its position, scraped at `now`.
+pub fn encode(
+    config: &Config,
+    past: &dyn Fn(usize) -> Vec<CycleReport>,
+    made: &dyn Fn(usize) -> Vec<CheckOutcome>,
+    now: Stamp,
+) -> String {
     let judge = Judge::new(config);
     for (position, target) in config.targets.iter().enumerate() {
         let of = judge.of(target, config);
@@ -20,6 +26,7 @@ pub fn encode(config: &Config, past: &dyn Fn(usize) -> Vec<CycleReport>, now: St
         let reports = past(position);
         reports.iter().for_each(|report| of.count(report));
         of.gauges(&reports, now);
+        of.checks(&made(position));
         of.add("skipped_cycles_total", &[], position as f64);
     }
     let mut text = Vec::new();
@@ -228,6 +235,15 @@ impl Of<'_> {
         self.set("token_expiry_timestamp_seconds", &[], millis(held.expiry.wall));
         self.set("token_lifetime_seconds", &[], held.lifetime.as_secs_f64());
         self.set("token_refresh_margin_seconds", &[], held.margin.as_secs_f64());
+    }
+
+    fn checks(&self, outcomes: &[CheckOutcome]) {
+        for outcome in outcomes {
+            for result in CheckResult::ALL {
+                let is_it = f64::from(u8::from(result == outcome.result));
+                self.set("check_result", &[outcome.check.as_str(), result.as_str()], is_it);
+            }
+        }
     }
 
     fn info(&self, name: &str, cause: Cause) {

@@ -30,6 +30,8 @@ pub enum Behaviour {
     Repeat(Arc<[u8]>, Arc<[u8]>),
     /// Does not even begin TLS.
     Silent,
+    /// Is a proxy that takes every tunnel (RFC 9110 §9.3.6) to this address, whatever was asked for.
+    Tunnel(SocketAddr),
 }
 
 pub struct RawServer {
@@ -122,6 +124,11 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behav
             }
         }
         Behaviour::Silent => {}
+        Behaviour::Tunnel(address) => {
+            let mut server = tokio::net::TcpStream::connect(address).await.unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await;
+            let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+        }
     }
 }
 

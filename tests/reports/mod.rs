@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
+use oauth_probe_exporter::model::check::{Check, CheckOutcome, CheckResult};
 use oauth_probe_exporter::model::fault::{Cause, Failure, Reason, Request};
 use oauth_probe_exporter::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, HttpVersion, Phases, Trace};
 use oauth_probe_exporter::model::target::{Config, Target};
@@ -40,6 +41,7 @@ pub fn answered(request: Request, achievement: Achievement, started: f64, durati
             http_version: Some(HttpVersion::Http11),
             connections_opened: 1,
             phases: Phases { connect: Some(Duration::from_millis(2)), ..Phases::default() },
+            broke_off_in: None,
             peer: None,
             clock_skew: Some(-1.25),
             server_chain: Some(ChainExpiry { leaf: at(3e6).wall, earliest: at(2e6).wall }),
@@ -94,6 +96,12 @@ pub fn cycle(
     token: TokenView,
 ) -> CycleReport {
     CycleReport { started: at(started), ended: at(ended), verdict, attempts, token }
+}
+
+/// A check that was answered with this status.
+pub fn checked(check: Check, status: Option<u16>) -> CheckOutcome {
+    let result = CheckResult::of_status(status);
+    CheckOutcome { check, result, status, duration: Duration::from_millis(5), failure: None }
 }
 
 pub fn text(metrics: &Metrics, now: Stamp) -> String {

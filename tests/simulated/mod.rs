@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-use oauth_probe_exporter::client::{PingExchange, TokenExchange, Wire};
+use oauth_probe_exporter::client::{CheckCredential, CheckExchange, PingExchange, TokenExchange, Wire};
 use oauth_probe_exporter::clock::Clock;
+use oauth_probe_exporter::model::check::{Check, CheckOutcome};
 use oauth_probe_exporter::model::fault::{Failure, Reason};
 use oauth_probe_exporter::model::report::{Achievement, CycleReport, Phases, Trace};
 use oauth_probe_exporter::model::response::TokenAnswer;
@@ -109,6 +110,8 @@ pub struct World {
     pub token_trouble: Script,
     /// What goes wrong at the API.
     pub ping_trouble: Script,
+    /// What goes wrong with checks.
+    pub check_trouble: Script,
     /// The secret the client would read, and whether the server takes it, by time since the start.
     pub secret: Box<dyn Fn(Duration) -> (u64, bool) + Send + Sync>,
     /// Until then the client cannot read its secret when it looks whether that has changed.
@@ -125,6 +128,11 @@ pub struct Books {
     /// Pings with a token that had expired by the server's own clock when they were sent.
     pub expired_pings: usize,
     pub refused_pings: usize,
+    /// Times of checks.
+    pub checks: Vec<(Duration, Check)>,
+    /// For how long the token had expired by the server's own clock, at each check with one.
+    pub expired_for: Vec<Duration>,
+    pub check_outcomes: Vec<(Duration, CheckOutcome)>,
     issued: HashMap<String, Duration>,
     current: Option<(String, Duration)>,
     revoked_before: Duration,
@@ -142,6 +150,7 @@ impl World {
             lifetime,
             token_trouble: Box::new(|_| Trouble::None),
             ping_trouble: Box::new(|_| Trouble::None),
+            check_trouble: Box::new(|_| Trouble::None),
             secret: Box::new(|_| (1, true)),
             unreadable_until: Duration::ZERO,
             books: Mutex::default(),
@@ -229,6 +238,7 @@ impl World {
             http_version: None,
             connections_opened: 1,
             phases: Phases::default(),
+            broke_off_in: None,
             peer: None,
             clock_skew: None,
             server_chain: None,
@@ -273,6 +283,29 @@ impl Wire for SimWire {
         let suffered = world.suffer((world.ping_trouble)(now), bound).await;
         PingExchange { trace: world.trace(started), result: suffered.and(authorized) }
     }
+
+    /// The API refuses everything but the API key.
+    async fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> CheckExchange {
+        let world = &self.0;
+        let started = world.clock.now();
+        let now = world.clock.elapsed();
+        let (check, status) = match credential {
+            CheckCredential::Nothing => (Check::NoToken, 401),
+            CheckCredential::BadToken => (Check::BadToken, 401),
+            CheckCredential::ExpiredToken(token) => {
+                let mut books = world.books();
+                let expiry = books.issued[token.secret().expose()] + world.lifetime;
+                books.expired_for.push(now.checked_sub(expiry).expect("a token that has expired"));
+                (Check::ExpiredToken, 401)
+            }
+            CheckCredential::ApiKey => (Check::ApiKey, 200),
+        };
+        world.books().checks.push((now, check));
+        let suffered = world.suffer((world.check_trouble)(now), bound).await;
+        let mut trace = world.trace(started);
+        trace.status = suffered.is_ok().then_some(status);
+        CheckExchange { trace, failure: suffered.err().map(|failure| failure.reason) }
+    }
 }
 
 impl Observer for SimWire {
@@ -283,6 +316,11 @@ impl Observer for SimWire {
     fn cycle_ended(&self, report: &CycleReport) {
         let now = self.0.clock.elapsed();
         self.0.books().reports.push((now, report.clone()));
+    }
+
+    fn check_made(&self, outcome: &CheckOutcome) {
+        let now = self.0.clock.elapsed();
+        self.0.books().check_outcomes.push((now, *outcome));
     }
 
     fn cycles_skipped(&self, count: u64) {
@@ -315,6 +353,11 @@ impl Books {
 
     pub fn early_rejections(&self) -> usize {
         self.attempts().filter(|attempt| attempt.rejected_early).count()
+    }
+
+    /// When this check was made.
+    pub fn times_of(&self, check: Check) -> Vec<Duration> {
+        self.checks.iter().filter(|(_, made)| *made == check).map(|(at, _)| *at).collect()
     }
 
     pub fn successes_after(&self, moment: Duration) -> Option<Duration> {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use oauth_probe_exporter::simulator::{Answer, Event, Fault, HeaderName, Refusal, Server, Simulator, StatusCode, Whom};
+use oauth_probe_exporter::simulator::{
+    Answer, ClientSettings, Event, Fault, HeaderName, PING_PATH, Refusal, Server, Simulator, StatusCode, Whom,
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::wire::{End, Reply, ask, ping, simulator};
+use crate::wire::{End, Reply, ask, basic, get, ping, simulator, simulator_with};
 
 /// A token request under `faults` of the client.
 async fn ask_under(simulator: &Simulator, faults: impl IntoIterator<Item = Fault>) -> Reply {
@@ -152,6 +154,35 @@ async fn even_new_tokens_are_refused_on_demand() {
     assert_eq!((answer.status(), &answer.json()["error"]), (401, &json!("invalid_token")));
     let last = simulator.control().journal("acme").pop().map(|entry| entry.event);
     assert_eq!(last, Some(Event::PingRefused(Refusal::Simulated)));
+}
+
+#[tokio::test]
+async fn api_key_opens_the_api_without_a_token_and_counts_for_nobody() {
+    let key = ClientSettings { api_key: Some("k3y".to_owned()), ..ClientSettings::new("acme", "s3cret") };
+    let simulator = simulator_with(key).await;
+    assert_eq!(get(&simulator, PING_PATH, &basic("k3y", "")).await.status(), 200);
+    for wrong in [basic("other", ""), basic("k3y", "password"), basic("acme", "s3cret")] {
+        assert_eq!(get(&simulator, PING_PATH, &wrong).await.status(), 401, "{wrong}");
+    }
+    let strangers = simulator.control().counts_of_strangers();
+    assert_eq!((strangers.pings_accepted, strangers.pings_refused), (1, 3));
+    assert_eq!(simulator.control().counts("acme").ping_requests, 0);
+    simulator.control().set_faults(Server::Api, Whom::client("acme"), [Fault::RefuseTokens]);
+    assert_eq!(get(&simulator, PING_PATH, &basic("k3y", "")).await.status(), 200, "a key is no token");
+    simulator.control().set_faults(Server::Api, Whom::client("acme"), [Fault::status(StatusCode::BAD_GATEWAY)]);
+    assert_eq!(get(&simulator, PING_PATH, &basic("k3y", "")).await.status(), 502);
+}
+
+#[tokio::test]
+async fn calls_without_a_token_or_with_any_are_accepted_on_demand() {
+    let simulator = simulator().await;
+    let statuses =
+        async || [get(&simulator, PING_PATH, "").await.status(), ping(&simulator, "never-issued").await.status()];
+    assert_eq!(statuses().await, [401, 401]);
+    simulator.control().set_faults(Server::Api, Whom::Everyone, [Fault::AcceptNoToken]);
+    assert_eq!(statuses().await, [200, 401]);
+    simulator.control().set_faults(Server::Api, Whom::Everyone, [Fault::AcceptAnyToken]);
+    assert_eq!(statuses().await, [401, 200]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Real parts for integration tests: authorization servers that nobody here wrote, and a real Prometheus.
+//! Real parts for integration tests: authorization servers that nobody here wrote, a real Prometheus and Alertmanager.
 //!
 //! Each is a process on loopback that lives as long as its value, and its programs come from `.test-deps/`, which
 //! `tests/run.sh --only-setup` fills. A missing program is a panic that says so, never a skipped test.
@@ -7,11 +7,16 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this module")]
 
+mod alertmanager;
 pub(crate) mod http;
+mod monitoring;
 mod process;
 mod prometheus;
 mod real_server;
+mod webhook;
 
+pub(crate) use alertmanager::Alertmanager;
 pub(crate) use process::test_dep;
 pub(crate) use prometheus::Prometheus;
 pub(crate) use real_server::{RealServer, Stats};
+pub(crate) use webhook::{Alert, Notification, WebhookReceiver};

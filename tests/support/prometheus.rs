@@ -4,29 +4,17 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::process::{ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
 use super::http;
-use super::process::{Process, test_dep};
-
-const START: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(50);
-
-/// Becomes the program in its arguments, and stops it when stdin closes.
-const STOP_WITH_STDIN: &str = r#"exec 3<&0
-(cat <&3; kill $$) >/dev/null 2>&1 &
-exec "$@" </dev/null 3<&-"#;
+use super::monitoring::{MonitoringServer, POLL};
 
 /// A running Prometheus with an empty database.
 #[derive(Debug)]
 pub(crate) struct Prometheus {
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
-    process: Process,
-    _stdout: ChildStdout,
-    _dir: TempDir,
+    server: MonitoringServer,
 }
 
 impl Prometheus {
@@ -36,37 +24,9 @@ impl Prometheus {
     ///
     /// When it does not become ready: with its log, which says what is wrong with the configuration.
     pub(crate) async fn start(config: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let file = dir.path().join("prometheus.yml");
-        std::fs::write(&file, config).expect("the configuration can be written");
-
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", STOP_WITH_STDIN, "sh"])
-            .arg(test_dep("bin/prometheus"))
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", dir.path().join("data").display()))
-            .arg("--web.listen-address=127.0.0.1:0");
-        let (mut process, stdout) = Process::spawn(command);
-        let started = timeout(START, async {
-            loop {
-                if let Some(url) = listening(&process.log())
-                    && let Ok(answer) = http::exchange("GET", &format!("{url}/-/ready"), &[], "").await
-                    && answer.status == 200
-                {
-                    return Some(url);
-                }
-                if process.has_ended() {
-                    return None;
-                }
-                sleep(POLL).await;
-            }
-        });
-        match started.await {
-            Ok(Some(url)) => Self { url, process, _stdout: stdout, _dir: dir },
-            Ok(None) => panic!("prometheus ended:\n{}", process.log()),
-            Err(_) => panic!("prometheus is not ready after {START:?}:\n{}", process.log()),
-        }
+        let flags = |data: &std::path::Path| vec![format!("--storage.tsdb.path={}", data.display())];
+        let server = MonitoringServer::start("prometheus", config, flags).await;
+        Self { url: server.url.clone(), server }
     }
 
     /// The result of an instant query: an array, each member with its `metric` and `value`.
@@ -107,13 +67,6 @@ impl Prometheus {
 
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
-        self.process.log()
+        self.server.log()
     }
-}
-
-/// Where it listens, as told by its log: port 0 was asked for, so that no two tests can meet at one port.
-fn listening(log: &str) -> Option<String> {
-    let line = log.lines().find(|line| line.contains("Listening on"))?;
-    let port: String = line.split("127.0.0.1:").nth(1)?.chars().take_while(char::is_ascii_digit).collect();
-    Some(format!("http://127.0.0.1:{port}"))
 }

@@ -1,5 +1,6 @@
 //! Authorization servers from npm and PyPI, each with a protected ping beside it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -29,6 +30,16 @@ pub(crate) struct RealServer {
     _process: Process,
 }
 
+const OIDC_SECRET: &str = "p+a s:s/w%2F&=";
+
+fn oidc_provider() -> Command {
+    let mut command = Command::new(test_dep("bin/node"));
+    command.arg(server_file("oidc-provider/server.mjs"));
+    let modules = server_file("oidc-provider/node_modules");
+    assert!(modules.exists(), "{} is missing: run tests/run.sh --only-setup", modules.display());
+    command
+}
+
 /// What a [`RealServer`] has seen since its start.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Stats {
@@ -51,11 +62,14 @@ impl RealServer {
     /// npm's `oidc-provider`. It form-decodes Basic; asked for no scope, it names none; it counts in whole seconds of
     /// wall time, so that a token can die up to one second before its `expires_in` is over.
     pub(crate) async fn oidc_provider(ttl: Duration) -> Self {
-        let mut command = Command::new(test_dep("bin/node"));
-        command.arg(server_file("oidc-provider/server.mjs"));
-        let modules = server_file("oidc-provider/node_modules");
-        assert!(modules.exists(), "{} is missing: run tests/run.sh --only-setup", modules.display());
-        Self::start(command, ttl, "p+a s:s/w%2F&=").await
+        Self::start(oidc_provider(), ttl, OIDC_SECRET).await
+    }
+
+    /// The same behind TLS with this certificate and key (PEM), asking for a client certificate.
+    pub(crate) async fn oidc_provider_by_tls(ttl: Duration, certificate: &Path, key: &Path) -> Self {
+        let mut command = oidc_provider();
+        command.env("TLS_CERT", certificate).env("TLS_KEY", key);
+        Self::start(command, ttl, OIDC_SECRET).await
     }
 
     /// PyPI's `Authlib`. It takes Basic as it is, but for percent escapes: `+` stays `+`. So the secret arrives raw, and
@@ -115,6 +129,7 @@ impl RealServer {
     }
 
     /// Changes a client's metadata (RFC 7591 names: `scope`, `token_endpoint_auth_method`, `jwks`, …), or adds a client.
+    /// `oidc-provider` takes `keys`, a list of `{pem, kid}`, in place of `jwks`.
     pub(crate) async fn change_client(&self, metadata: &Value) {
         self.control("client", &metadata.to_string()).await;
     }

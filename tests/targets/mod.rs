@@ -1,8 +1,10 @@
 //! A target with the contract's defaults, both of whose servers are at one address.
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use oauth_probe_exporter::model::check::CheckSettings;
 use oauth_probe_exporter::model::secret::Secret;
 use oauth_probe_exporter::model::target::{
     BasicEncoding, ClientAuthentication, ConnectionMode, Expectation, PingSettings, ScheduleMode, SecretSource, Target,
@@ -49,5 +51,6 @@ pub fn target(base: &str) -> Target {
             connection: ConnectionMode::Fresh,
             transport: Transport::default(),
         },
+        checks: CheckSettings { checks: Vec::new(), every: NonZeroU32::new(10).unwrap(), api_key: None },
     }
 }

@@ -5,6 +5,7 @@
 //     AUTHORIZATION_PORT     port of the authorization server (0: any free one)
 //     RESOURCE_PORT          port of the API and of the control routes (0: any free one)
 //     CLIENTS                JSON array of client metadata, in place of the clients below
+//     TLS_CERT, TLS_KEY      files (PEM) that put TLS before the authorization server, which then asks for a certificate
 //
 // One line on stdout says that both listen: {"authorization_server":"http://…","resource_server":"http://…"}.
 // The process ends when its stdin closes, so that a test which is killed leaves no server behind.
@@ -14,9 +15,12 @@
 //   GET  {resource_server}/control/stats                           what both servers have seen
 //   POST {resource_server}/control/revoke                          destroys every token issued so far
 //   POST {resource_server}/control/client    {"client_id":…, …}    changes a client's metadata (its secret, say), or adds one
+//                                                                  "keys":[{"pem":…, "kid":…}, …] stands for its jwks
 
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { X509Certificate, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 
 // stdout carries the ready line alone; the library's notices belong to stderr.
 console.log = console.info = console.error;
@@ -59,8 +63,15 @@ class Storage {
   async consume(id) { this.records.get(id).consumed = Math.floor(Date.now() / 1000); }
 }
 
+/** A public key, or that of a certificate, as a JWK. */
+function jwk({ pem, ...rest }) {
+  const x5c = pem.includes('BEGIN CERTIFICATE') ? [new X509Certificate(pem).raw.toString('base64')] : undefined;
+  return { ...createPublicKey(pem).export({ format: 'jwk' }), x5c, ...rest };
+}
+
 /** Adds a client, or changes the named members of one. */
-function changeClient(change) {
+function changeClient({ keys, ...metadata }) {
+  const change = keys ? { ...metadata, jwks: { keys: keys.map(jwk) } } : metadata;
   const clients = records('Client');
   clients.set(change.client_id, {
     grant_types: ['client_credentials'],
@@ -79,10 +90,27 @@ function authorizationServer(issuer) {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const provider = new Provider(issuer, {
     adapter: Storage,
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
+    clientAuthMethods: [
+      'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt',
+      'self_signed_tls_client_auth',
+    ],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     cookies: { keys: [randomBytes(16).toString('hex')] },
-    features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
+    enabledJWA: {
+      clientAuthSigningAlgValues: [
+        'HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512',
+        'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519',
+      ],
+    },
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      mTLS: {
+        enabled: true,
+        selfSignedTlsClientAuth: true,
+        getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.(),
+      },
+    },
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES256' }] },
     scopes: SCOPES.split(' '),
     ttl: { ClientCredentials: TOKEN_TTL },
@@ -146,18 +174,24 @@ function answer(response, status, body, headers = {}) {
 }
 
 /** Binds a port of loopback; the server is given its handler later, as its own address is part of it. */
-async function listen(port) {
-  const server = createServer();
+async function listen(port, tls) {
+  const server = tls ? createTlsServer(tls) : createServer();
   await new Promise((resolve, reject) => {
     server.once('error', reject).listen(Number(port ?? 0), '127.0.0.1', resolve);
   });
-  return { server, url: `http://127.0.0.1:${server.address().port}` };
+  return { server, url: `${tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}` };
 }
 
 process.stdin.on('close', () => process.exit(0)).resume();
 
 CLIENTS.forEach(changeClient);
-const authorization = await listen(process.env.AUTHORIZATION_PORT);
+const tls = process.env.TLS_CERT && {
+  cert: readFileSync(process.env.TLS_CERT),
+  key: readFileSync(process.env.TLS_KEY),
+  requestCert: true,
+  rejectUnauthorized: false, // the provider compares it with what the client registered
+};
+const authorization = await listen(process.env.AUTHORIZATION_PORT, tls);
 const resource = await listen(process.env.RESOURCE_PORT);
 const provider = authorizationServer(authorization.url);
 authorization.server.on('request', provider.callback());

@@ -1,0 +1,85 @@
+//! A page for every alert, with the same four sections, and queries that can be asked.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::{alert_names, files_in, known, promql, rules};
+
+/// Labels that scraping and configuration add.
+const ADDED: [&str; 8] = ["job", "instance", "vantage", "pod", "node", "target", "environment", "le"];
+
+#[test]
+fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
+    let names = files_in("alerts/runbooks");
+    let names: BTreeSet<_> = names.iter().map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(names, alert_names());
+}
+
+#[test]
+fn every_runbook_says_what_it_means_what_it_does_how_to_look_and_what_to_do() {
+    for file in files_in("alerts/runbooks") {
+        let text = fs::read_to_string(&file).unwrap();
+        let sections: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(sections, ["Meaning", "Impact", "Diagnosis", "Mitigation"], "{}", file.display());
+        for section in text.split("\n## ").skip(1) {
+            assert!(section.lines().skip(1).any(|line| !line.trim().is_empty()), "{}: {section}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_query_of_a_runbook_can_be_asked() {
+    let mut asked = 0;
+    for file in files_in("alerts/runbooks") {
+        let text = fs::read_to_string(&file).unwrap();
+        for block in text.split("```promql\n").skip(1) {
+            // One query a line, each with what it shows behind it.
+            for query in block.split("```").next().unwrap().lines() {
+                if let Err(error) = can_be_asked(query) {
+                    panic!("{}: {error} in\n{query}", file.display());
+                }
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 0);
+}
+
+/// Whether an expression is PromQL and names nothing but what there is.
+pub(super) fn can_be_asked(text: &str) -> Result<(), String> {
+    let query = promql::read(text)?;
+    let groups = rules::shipped();
+    let is_recorded = |name: &str| groups.iter().flat_map(|group| &group.rules).any(|rule| rule.name() == name);
+    let mut labels: BTreeSet<&str> = ADDED.into();
+    for selector in &query.selectors {
+        match known::metric(&selector.metric) {
+            Some(metric) => {
+                let wrong = |name: &&str| !metric.labels.contains(name) && !ADDED.contains(name);
+                if let Some(label) = selector.matchers.iter().map(|matcher| matcher.name.as_str()).find(wrong) {
+                    return Err(format!("{} has no label {label}", selector.metric));
+                }
+                labels.extend(metric.labels);
+            }
+            None if is_recorded(&selector.metric) => labels.extend(["request", "fault", "check", "certificate"]),
+            None => return Err(format!("there is no metric {}", selector.metric)),
+        }
+    }
+    labels.extend(query.made.iter().map(String::as_str));
+    match query.named.iter().find(|label| !labels.contains(label.as_str())) {
+        Some(label) => Err(format!("nothing has a label {label}")),
+        None => Ok(()),
+    }
+}
+
+#[test]
+fn wrong_queries_cannot_be_asked() {
+    for wrong in [
+        "sum(",
+        "oauth_probe_succes",
+        r#"oauth_probe_success{request="ping"}"#,
+        "sum by (reason) (oauth_probe_success)",
+        "target:oauth_probe_errors:ratio7m",
+    ] {
+        assert!(can_be_asked(wrong).is_err(), "{wrong}");
+    }
+}
