@@ -2,8 +2,10 @@
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -53,7 +55,7 @@ pub struct Exporter {
     pub address: String,
     child: Child,
     log: JoinHandle<String>,
-    _directory: tempfile::TempDir,
+    directory: Arc<tempfile::TempDir>,
 }
 
 impl Exporter {
@@ -64,11 +66,21 @@ impl Exporter {
 
     /// The same with further arguments, in an environment that has these variables alone.
     pub async fn start_with(configuration: &str, arguments: &[&str], environment: &[(&str, String)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_at("127.0.0.1:0", configuration, arguments, environment, directory).await
+    }
+
+    async fn start_at(
+        address: &str,
+        configuration: &str,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+        directory: Arc<tempfile::TempDir>,
+    ) -> Self {
         let path = directory.path().join("probe.yml");
         std::fs::write(&path, configuration).unwrap();
         let mut child = Command::new(PROGRAM)
-            .args(["--config.file", path.to_str().unwrap(), "--web.listen-address=127.0.0.1:0"])
+            .args(["--config.file", path.to_str().unwrap(), "--web.listen-address", address])
             .args(arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -98,7 +110,7 @@ impl Exporter {
             stdout.read_to_string(&mut log).await.unwrap();
             log
         });
-        Self { address, child, log, _directory: directory }
+        Self { address, child, log, directory }
     }
 
     pub async fn get(&self, path: &str) -> Response {
@@ -137,9 +149,28 @@ impl Exporter {
         }
     }
 
+    /// Ends it if it runs, and starts one with this configuration at the same address.
+    pub async fn restart(&mut self, configuration: &str) {
+        self.send(Signal::TERM);
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        *self = Self::start_at(&self.address, configuration, &[], &[], Arc::clone(&self.directory)).await;
+    }
+
+    /// Sends a signal, unless it has ended.
+    pub fn send(&self, signal: Signal) {
+        if let Some(pid) = self.pid() {
+            rustix::process::kill_process(pid, signal).unwrap();
+        }
+    }
+
+    /// Of its process, until its end was noticed.
+    pub fn pid(&self) -> Option<Pid> {
+        self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).unwrap()))
+    }
+
     /// Sends SIGTERM; gives the exit code and the time it took.
     pub async fn terminate(mut self) -> (Option<i32>, Duration) {
-        self.send_terminate();
+        self.send(Signal::TERM);
         let sent = tokio::time::Instant::now();
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         (status.code(), sent.elapsed())
@@ -147,15 +178,9 @@ impl Exporter {
 
     /// What it wrote on standard error, and then on standard output.
     pub async fn terminate_and_read_log(mut self) -> String {
-        self.send_terminate();
+        self.send(Signal::TERM);
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         self.log.await.unwrap()
-    }
-
-    fn send_terminate(&self) {
-        let pid = i32::try_from(self.child.id().expect("it runs")).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::TERM)
-            .unwrap();
     }
 }
 
