@@ -1,4 +1,4 @@
-//! Every query of the dashboard, asked of a real Prometheus that scrapes the exporter while things go wrong.
+//! Every query of the dashboard, asked of a real Prometheus with the shipped rules while things go wrong.
 //!
 //! `PREVIEW_SECONDS=330 cargo test --test dashboards preview` plays the demo for that long and leaves a page with what
 //! the dashboard then shows; README's picture is made from it.
@@ -15,27 +15,13 @@ use tempfile::NamedTempFile;
 use super::exporter::Exporter;
 use super::preview::{self, Window};
 use super::raw_server::{Authority, RawServer, answer, tls_config};
-use super::support::Prometheus;
+use super::support::{Pace, Prometheus};
 use super::{known, lint, promql, shipped};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Of the first client, whose target has all checks.
 const API_KEY: &str = "demo-key";
-
-/// Alerts to be shown: the dashboard asks for whatever has their form.
-const RULES: &str = r#"
-groups:
-  - name: stand-in
-    rules:
-      - alert: OAuthProbeFailing
-        expr: min by (job, target) (oauth_probe_success) == 0
-        for: 4s
-        labels: { severity: critical }
-      - alert: OAuthProbeTokenRefreshFailing
-        expr: oauth_probe_request_success{request="token"} == 0 and ignoring (request) oauth_probe_success == 1
-        labels: { severity: warning }
-"#;
 
 /// The demo's servers and one that speaks TLS, the exporter that probes them, and Prometheus.
 struct Stage {
@@ -49,13 +35,15 @@ struct Stage {
 
 impl Stage {
     async fn set(scrape_interval: u64) -> Self {
+        // The rules' shortest range must span more than one scrape.
+        let pace = Pace { minute: Duration::from_secs(scrape_interval + 1) };
         let mut servers = Settings::demo();
         servers.clients[0].api_key = Some(API_KEY.to_owned());
         let simulator = Simulator::start(servers).await.unwrap();
         let mutual = Mutual::start().await;
         let exporter = Exporter::start(&(configuration(&simulator) + &mutual.target())).await;
         let mut rules = NamedTempFile::new().unwrap();
-        rules.write_all(RULES.as_bytes()).unwrap();
+        rules.write_all(pace.rules().as_bytes()).unwrap();
         let prometheus = Prometheus::start(&format!(
             "global: {{ scrape_interval: {scrape_interval}s, scrape_timeout: 1s, evaluation_interval: 1s }}\n\
              rule_files: ['{}']\nscrape_configs:\n  - job_name: oauth-probe\n    static_configs: [{{ targets: ['{}'] }}]\n",

@@ -2,9 +2,10 @@
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 
 /// No wait of a test is longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+const ANY_PORT: &str = "127.0.0.1:0";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_oauth-probe-exporter");
 
 /// What a run that ended by itself left behind.
@@ -54,7 +56,7 @@ pub struct Exporter {
     pub address: String,
     child: Child,
     log: JoinHandle<String>,
-    directory: tempfile::TempDir,
+    directory: Arc<tempfile::TempDir>,
 }
 
 impl Exporter {
@@ -65,21 +67,36 @@ impl Exporter {
 
     /// The same with further arguments, in an environment that has these variables alone.
     pub async fn start_with(configuration: &str, arguments: &[&str], environment: &[(&str, String)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_at(ANY_PORT, configuration, arguments, environment, directory).await
+    }
+
+    async fn start_at(
+        address: &str,
+        configuration: &str,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+        directory: Arc<tempfile::TempDir>,
+    ) -> Self {
         let path = directory.path().join("probe.yml");
         std::fs::write(&path, configuration).unwrap();
         let file = ["--config.file", path.to_str().unwrap()];
-        Self::spawn(&[&file, arguments].concat(), environment, directory).await
+        Self::spawn(address, &[&file, arguments].concat(), environment, directory).await
     }
 
     /// Starts `serve` without a file.
     pub async fn start_from_environment(environment: &[(&str, String)]) -> Self {
-        Self::spawn(&[], environment, tempfile::tempdir().unwrap()).await
+        Self::spawn(ANY_PORT, &[], environment, Arc::new(tempfile::tempdir().unwrap())).await
     }
 
-    async fn spawn(arguments: &[&str], environment: &[(&str, String)], directory: tempfile::TempDir) -> Self {
+    async fn spawn(
+        address: &str,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+        directory: Arc<tempfile::TempDir>,
+    ) -> Self {
         let mut child = Command::new(PROGRAM)
-            .arg("--web.listen-address=127.0.0.1:0")
+            .args(["--web.listen-address", address])
             .args(arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -165,6 +182,25 @@ impl Exporter {
         }
     }
 
+    /// Ends it if it runs, and starts one with this configuration at the same address.
+    pub async fn restart(&mut self, configuration: &str) {
+        self.send(Signal::TERM);
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        *self = Self::start_at(&self.address, configuration, &[], &[], Arc::clone(&self.directory)).await;
+    }
+
+    /// Sends a signal, unless it has ended.
+    pub fn send(&self, signal: Signal) {
+        if let Some(pid) = self.pid() {
+            rustix::process::kill_process(pid, signal).unwrap();
+        }
+    }
+
+    /// Of its process, until its end was noticed.
+    pub fn pid(&self) -> Option<Pid> {
+        self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).unwrap()))
+    }
+
     /// Sends SIGTERM; gives the exit code and the time it took.
     pub async fn terminate(mut self) -> (Option<i32>, Duration) {
         self.send(Signal::TERM);
@@ -178,11 +214,6 @@ impl Exporter {
         self.send(Signal::TERM);
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         self.log.await.unwrap()
-    }
-
-    pub fn send(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id().expect("it runs")).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 }
 

@@ -10,12 +10,14 @@
 mod alertmanager;
 pub(crate) mod http;
 mod monitoring;
+mod pace;
 mod process;
 mod prometheus;
 mod real_server;
 mod webhook;
 
 pub(crate) use alertmanager::Alertmanager;
+pub(crate) use pace::Pace;
 pub(crate) use process::test_dep;
 pub(crate) use prometheus::Prometheus;
 pub(crate) use real_server::{RealServer, Stats};
