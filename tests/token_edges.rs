@@ -134,6 +134,23 @@ async fn legacy_tokens_suit_short_intervals_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn legacy_tokens_suit_every_phase_between_them_and_the_cycles() {
+    for (lifetime, millis) in [(5, 2000), (7, 2000), (60, 2050), (60, 1020), (65, 10_000), (61, 30_000), (3600, 30_000)]
+    {
+        for phase in 0..40 {
+            let world = Arc::new(World::new(Issuing::Legacy, seconds(lifetime)));
+            // Another process has asked before.
+            let _ = SimWire(Arc::clone(&world)).request_token(seconds(5)).await;
+            tokio::time::sleep(Duration::from_millis(phase * 50)).await;
+            live(&world, target(Duration::from_millis(millis)), seconds(lifetime * 20)).await;
+            let books = world.books();
+            assert_eq!(books.failures(), [], "{lifetime} s tokens every {millis} ms, {phase} · 50 ms after the first");
+            assert_eq!(books.expired_pings, 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_disk_that_hangs_keeps_no_live_token_from_being_used() {
     struct SlowDisk(SimWire);
     impl Wire for SlowDisk {

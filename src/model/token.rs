@@ -163,10 +163,12 @@ impl TokenState {
         self.expired = ExpiredToken::default();
     }
 
-    /// Whether the token that is held has so little left that a server which re-issues it must be asked once more.
+    /// When a server that re-issues its tokens certainly gives another than the one that is held, if that one has so
+    /// little left that it is worth waiting for.
     #[must_use]
-    pub fn is_about_to_be_reissued(&self, now: Moment) -> bool {
-        self.held.as_ref().is_some_and(|held| now.until(held.expiry.at.moment) <= REISSUE_GRACE)
+    pub fn replaceable_from(&self, now: Moment) -> Option<Moment> {
+        let expiry = self.held.as_ref()?.expiry.at.moment;
+        (now.until(expiry) <= REISSUE_GRACE).then(|| expiry.plus(REISSUE_GRACE))
     }
 
     /// A token request was answered with a token, which arrived at `arrived`.

@@ -146,12 +146,15 @@ impl<W: Wire, C: Clock> Cycle<'_, W, C> {
         }
     }
 
-    /// Asks for a token; once more, a second later, if the server gave one with nothing left of it.
+    /// Asks for a token; once more, when it can be another, if the server gave one with next to nothing left of it.
     async fn ask(&mut self, trigger: Trigger) -> Result<Novelty, Cause> {
         let (mut asked, mut novelty) = self.request_token(trigger).await?;
-        let used_up = novelty == Novelty::Dead || self.state.is_about_to_be_reissued(self.now());
-        let again = self.now().plus(REISSUE_GRACE);
-        if used_up && again < self.deadline {
+        let now = self.now();
+        let again = match novelty {
+            Novelty::Dead => Some(now.plus(REISSUE_GRACE)),
+            Novelty::New | Novelty::Unchanged => self.state.replaceable_from(now),
+        };
+        if let Some(again) = again.filter(|&again| again < self.deadline) {
             self.tools.clock.sleep_until(again).await;
             (asked, novelty) = self.request_token(trigger).await?;
         }
