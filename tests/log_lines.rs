@@ -77,6 +77,26 @@ async fn refresh_that_fails_while_the_api_is_down_is_logged_too() {
 }
 
 #[tokio::test]
+async fn phase_in_which_a_request_broke_off_is_said_of_both_requests() {
+    let simulator = simulator(Duration::from_secs(3600)).await;
+    let exporter = Exporter::start(&configuration(&simulator, "    token: { max_age: 200ms }\n")).await;
+    exporter.until(WORKS).await;
+    simulator.control().set_faults(Server::Authorization, Whom::Everyone, [Fault::StallBody]);
+    exporter.until(REFRESH_FAILS).await;
+    simulator.control().set_faults(Server::Api, Whom::Everyone, [Fault::Hang]);
+    exporter.until(FAILS).await;
+    let log = exporter.terminate_and_read_log().await;
+    let of = |message: &str| log.lines().find(|line| line.contains(message)).unwrap_or_else(|| panic!("{log}"));
+    let refresh = of("cannot be refreshed");
+    for part in ["request=token", "reason=response_timeout", "phase=transfer", "status=200", "duration_seconds=0."] {
+        assert!(refresh.contains(part), "no {part} in {refresh}");
+    }
+    for part in ["request=ping", "reason=response_timeout", "phase=processing"] {
+        assert!(of("target fails").contains(part), "no {part} in {log}");
+    }
+}
+
+#[tokio::test]
 async fn outage_of_the_token_endpoint_from_the_start_is_two_lines() {
     let simulator = simulator(Duration::from_secs(3600)).await;
     simulator.control().set_faults(Server::Authorization, Whom::Everyone, [unavailable()]);

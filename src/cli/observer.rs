@@ -56,7 +56,7 @@ impl TargetObserver {
         // A cycle that failed for want of a token has said so; nothing is left to warn of.
         let warned = if blames_token_request(report) { None } else { refresh };
         if warned != last.warned && !blames_token_request(report) {
-            self.log_refresh(warned);
+            self.log_refresh(report, warned);
         }
         last.checks.cycle_ended(report.verdict);
         *last = Seen { verdict: Some(report.verdict), failing_since, refresh, warned, healed, checks: last.checks };
@@ -89,17 +89,23 @@ impl TargetObserver {
         }
     }
 
-    fn log_refresh(&self, failure: Option<Cause>) {
+    fn log_refresh(&self, report: &CycleReport, failure: Option<Cause>) {
         match failure {
-            Some(cause) => tracing::warn!(
-                target = self.name(),
-                request = cause.request.as_str(),
-                reason = cause.reason.as_str(),
-                fault = cause.fault().as_str(),
-                url = url(&self.target, cause.request),
-                secret_file = self.unavailable_file(cause),
-                "the token cannot be refreshed; the one that is held still lives"
-            ),
+            Some(cause) => {
+                let trace = report.last(cause.request).map(|attempt| &attempt.trace);
+                tracing::warn!(
+                    target = self.name(),
+                    request = cause.request.as_str(),
+                    reason = cause.reason.as_str(),
+                    fault = cause.fault().as_str(),
+                    phase = trace.and_then(|trace| trace.broke_off_in).map(Phase::as_str),
+                    url = url(&self.target, cause.request),
+                    secret_file = self.unavailable_file(cause),
+                    status = trace.and_then(|trace| trace.status),
+                    duration_seconds = trace.map(|trace| trace.duration.as_secs_f64()),
+                    "the token cannot be refreshed; the one that is held still lives"
+                );
+            }
             None => tracing::info!(target = self.name(), "the token can be refreshed again"),
         }
     }
