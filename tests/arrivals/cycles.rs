@@ -132,7 +132,7 @@ impl CycleFault {
                 "allow_plaintext": true,
             }),
             Means::Front => {
-                let server = cast.url(&self.name, self.server()).socket_addrs(|| None).unwrap()[0];
+                let server = cast.address(&self.name, self.server());
                 let started = Front::start(server, sound(&cast.authority)).await;
                 let url = format!("https://{}", started.address);
                 front = Some(started);
