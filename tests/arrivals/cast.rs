@@ -57,6 +57,8 @@ pub(crate) struct Cast {
     /// Of clients whose servers' ports are closed.
     own: HashMap<String, Simulator>,
     pub(crate) authority: Authority,
+    /// Its certificate: written once, as exporters that start may be reading it.
+    pub(crate) ca_file: PathBuf,
     secrets: TempDir,
 }
 
@@ -68,7 +70,9 @@ impl Cast {
             own.insert((*name).to_owned(), Simulator::start(settings.clone()).await.unwrap());
         }
         let shared = Simulator::start(settings).await.unwrap();
-        let cast = Self { shared, own, authority: Authority::new(), secrets: tempfile::tempdir().unwrap() };
+        let authority = Authority::new();
+        let ca_file = authority.ca_file();
+        let cast = Self { shared, own, authority, ca_file, secrets: tempfile::tempdir().unwrap() };
         clients.iter().for_each(|client| cast.write_secret(&client.name, SECRET));
         clients.iter().filter_map(|client| client.api_key.as_ref()).for_each(|key| cast.write_secret(key, key));
         cast

@@ -1,5 +1,7 @@
 //! Certificates that soon expire, of servers and our own: swapped where they are, as an exporter meets new ones.
 
+use std::path::PathBuf;
+
 use oauth_probe_exporter::simulator::Server;
 use serde_json::{Value, json};
 
@@ -45,7 +47,9 @@ pub(crate) async fn play(stage: &Stage, cast: &Cast) {
         for ((name, whose, days), front) in FAULTS.into_iter().zip(&fronts) {
             match whose {
                 Whose::Servers => front.set(demanding(&cast.authority, days_left(days))),
-                Whose::Ours => drop(cast.authority.files(name, &certificate(&cast.authority, name, days_left(days)))),
+                Whose::Ours => {
+                    write_ours(&cast.authority, name, days_left(days));
+                }
             }
         }
     };
@@ -56,15 +60,19 @@ pub(crate) async fn play(stage: &Stage, cast: &Cast) {
 
 /// Whose API is behind this front, and knows us by a certificate.
 fn target(cast: &Cast, name: &str, front: &Front) -> Value {
-    let authority = &cast.authority;
-    let (certificate, key) = authority.files(name, &certificate(authority, name, PLENTY));
-    let tls = json!({ "ca_file": authority.ca_file(), "cert_file": certificate, "key_file": key });
+    let (certificate, key) = write_ours(&cast.authority, name, PLENTY);
+    let tls = json!({ "ca_file": cast.ca_file, "cert_file": certificate, "key_file": key });
     cast.target(name, json!({ "resource_server": format!("https://{}", front.address), "tls": tls }))
 }
 
 /// A server that has a certificate for so many days, and demands one of us.
 fn demanding(authority: &Authority, days: u64) -> Handling {
     tls_config(&certificate(authority, "127.0.0.1", days), Some(authority)).into()
+}
+
+/// Certificate and key. An exporter that comes across half of it goes on with what it had, and looks again.
+fn write_ours(authority: &Authority, name: &str, days: u64) -> (PathBuf, PathBuf) {
+    authority.files(name, &certificate(authority, name, days))
 }
 
 fn certificate(authority: &Authority, name: &str, days: u64) -> Leaf {

@@ -136,7 +136,7 @@ impl CycleFault {
                 let started = Front::start(server, sound(&cast.authority)).await;
                 let url = format!("https://{}", started.address);
                 front = Some(started);
-                json!({ (self.server_key()): url, "tls": { "ca_file": cast.authority.ca_file() } })
+                json!({ (self.server_key()): url, "tls": { "ca_file": cast.ca_file } })
             }
             // Reading a file takes a descriptor.
             Means::Descriptors => json!({ "client_secret": SECRET, "client_secret_file": null }),

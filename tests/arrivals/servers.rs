@@ -36,6 +36,7 @@ pub(crate) fn targets(cast: &Cast) -> Vec<Value> {
     // Its objective is far above what a busy machine makes of a request.
     let slow = json!({ "interval": "2s", "timeout": "1900ms", "latency_objective": "1s" });
     let scopes = json!({ "token": { "max_age": "1s", "expected_scopes": ["auth-service", "shiptime-service"] } });
+    let control = json!({ "checks": ["api_key"], "checks_every": 1, "api_key_file": cast.secret_file(KEY) });
     vec![
         cast.target(REFUSED, often()),
         cast.target(REFUSED_LATE, often()),
@@ -46,10 +47,7 @@ pub(crate) fn targets(cast: &Cast) -> Vec<Value> {
         cast.target(SLOW, slow),
         cast.target(CLOCK, json!({})),
         cast.target(NOT_ENFORCED, json!({ "checks": ["no_token"], "checks_every": 1 })),
-        cast.target(
-            API_KEY,
-            json!({ "checks": ["api_key"], "checks_every": 1, "api_key_file": cast.secret_file(KEY) }),
-        ),
+        cast.target(API_KEY, control),
     ]
 }
 
