@@ -1,6 +1,7 @@
 //! Who is probed: simulated servers, the clients that they know, and the targets that stand for them.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,12 +25,15 @@ pub(crate) struct Client {
     pub(crate) name: String,
     pub(crate) lifetime: Duration,
     pub(crate) issuing: Issuing,
+    /// Opens the API without a token. It is the name of its file, too.
+    pub(crate) api_key: Option<String>,
 }
 
 impl Client {
     /// One that needs no second token while the test lasts.
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), lifetime: Duration::from_secs(600), issuing: Issuing::Fresh }
+        let lifetime = Duration::from_secs(600);
+        Self { name: name.to_owned(), lifetime, issuing: Issuing::Fresh, api_key: None }
     }
 
     /// One whose token soon runs out.
@@ -43,7 +47,8 @@ impl Client {
     }
 
     fn settings(&self) -> ClientSettings {
-        ClientSettings { lifetime: self.lifetime, issuing: self.issuing, ..ClientSettings::new(&self.name, SECRET) }
+        let Self { lifetime, issuing, api_key, .. } = self.clone();
+        ClientSettings { lifetime, issuing, api_key, ..ClientSettings::new(&self.name, SECRET) }
     }
 }
 
@@ -52,6 +57,8 @@ pub(crate) struct Cast {
     /// Of clients whose servers' ports are closed.
     own: HashMap<String, Simulator>,
     pub(crate) authority: Authority,
+    /// Its certificate: written once, as exporters that start may be reading it.
+    pub(crate) ca_file: PathBuf,
     secrets: TempDir,
 }
 
@@ -63,8 +70,11 @@ impl Cast {
             own.insert((*name).to_owned(), Simulator::start(settings.clone()).await.unwrap());
         }
         let shared = Simulator::start(settings).await.unwrap();
-        let cast = Self { shared, own, authority: Authority::new(), secrets: tempfile::tempdir().unwrap() };
+        let authority = Authority::new();
+        let ca_file = authority.ca_file();
+        let cast = Self { shared, own, authority, ca_file, secrets: tempfile::tempdir().unwrap() };
         clients.iter().for_each(|client| cast.write_secret(&client.name, SECRET));
+        clients.iter().filter_map(|client| client.api_key.as_ref()).for_each(|key| cast.write_secret(key, key));
         cast
     }
 
@@ -77,6 +87,10 @@ impl Cast {
             Server::Authorization => self.simulator(client).authorization_server(),
             Server::Api => self.simulator(client).resource_server(),
         }
+    }
+
+    pub(crate) fn address(&self, client: &str, server: Server) -> SocketAddr {
+        self.url(client, server).socket_addrs(|| None).unwrap()[0]
     }
 
     /// The target of a client as a configuration has it, with the keys of `more` on top; `null` takes one away.
@@ -98,8 +112,9 @@ impl Cast {
         target
     }
 
-    pub(crate) fn secret_file(&self, client: &str) -> PathBuf {
-        self.secrets.path().join(client)
+    /// Of a client's secret, or of an API key.
+    pub(crate) fn secret_file(&self, name: &str) -> PathBuf {
+        self.secrets.path().join(name)
     }
 
     /// From now on the client finds exactly these faults at `server`.
@@ -120,11 +135,11 @@ impl Cast {
         self.write_secret(client, NEXT_SECRET);
     }
 
-    fn write_secret(&self, client: &str, secret: &str) {
+    pub(crate) fn write_secret(&self, name: &str, secret: &str) {
         // Swapped, as the exporter could read a file that is half written.
-        let new = self.secrets.path().join(format!("{client}.new"));
+        let new = self.secrets.path().join(format!("{name}.new"));
         std::fs::write(&new, secret).unwrap();
-        std::fs::rename(new, self.secret_file(client)).unwrap();
+        std::fs::rename(new, self.secret_file(name)).unwrap();
     }
 }
 

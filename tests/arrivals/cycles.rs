@@ -132,11 +132,11 @@ impl CycleFault {
                 "allow_plaintext": true,
             }),
             Means::Front => {
-                let server = cast.url(&self.name, self.server()).socket_addrs(|| None).unwrap()[0];
+                let server = cast.address(&self.name, self.server());
                 let started = Front::start(server, sound(&cast.authority)).await;
                 let url = format!("https://{}", started.address);
                 front = Some(started);
-                json!({ (self.server_key()): url, "tls": { "ca_file": cast.authority.ca_file() } })
+                json!({ (self.server_key()): url, "tls": { "ca_file": cast.ca_file } })
             }
             // Reading a file takes a descriptor.
             Means::Descriptors => json!({ "client_secret": SECRET, "client_secret_file": null }),

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use oauth_probe_exporter::simulator::{Fault, Server, StatusCode};
 
 use super::cast::{BYSTANDER, Cast, Client, configuration};
-use super::dates::from_now;
+use super::dates::in_days;
 use super::exporter::Exporter;
 use super::page::Page;
 use super::stage::Stage;
@@ -23,6 +23,7 @@ pub(crate) const KILLED: &str = "killed";
 pub(crate) const STOPPED: &str = "stopped";
 pub(crate) const HANGING: &str = "hanging";
 pub(crate) const LOST: &str = "lost";
+pub(crate) const RELOAD: &str = "reload";
 /// The only name that a rule knows.
 pub(crate) const ABSENT: &str = "oauth-probe";
 
@@ -35,7 +36,10 @@ pub(crate) fn clients() -> Vec<Client> {
 
 pub(crate) async fn play_secrets(stage: &Stage, cast: &Cast) {
     let expiring = |within_30: u64, within_3: u64| {
-        let target = |name, days| cast.target(name, json!({ "client_secret_expires": from_now(days) }));
+        let target = |name, days| {
+            let expires = humantime::format_rfc3339_seconds(in_days(days)).to_string();
+            cast.target(name, json!({ "client_secret_expires": expires }))
+        };
         configuration([target(SECRET_WITHIN_30_DAYS, within_30), target(SECRET_WITHIN_3_DAYS, within_3)])
     };
     let (fresh, old) = (expiring(400, 400), expiring(20, 2));
@@ -126,6 +130,17 @@ pub(crate) async fn play_lost(stage: &Stage, cast: &Cast) {
     stage.play(&[LOST], begin, async { stage.discover(LOST, &[&one.address, &other.address]) }).await;
     stage.keep(one);
     stage.keep(other);
+}
+
+pub(crate) async fn play_reload(stage: &Stage, cast: &Cast) {
+    let good = bystander(cast);
+    let exporter = stage.exporter(RELOAD, &good).await;
+    let load = async |configuration| {
+        exporter.write_configuration(configuration);
+        exporter.send(Signal::HUP);
+    };
+    stage.play(&[RELOAD], load("targets: ["), load(&good)).await;
+    stage.keep(exporter);
 }
 
 fn bystander(cast: &Cast) -> String {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod cast;
+mod certificates;
 mod cycles;
 mod dates;
 #[path = "../exporter/mod.rs"]
@@ -24,7 +25,6 @@ mod rules;
 mod servers;
 mod stage;
 mod stalls;
-mod stand_in;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
@@ -57,13 +57,13 @@ const INCIDENTS: [(&str, &str); 24] = [
     ("The exporter answers scrapes, but its engine hangs", exporters::HANGING),
     ("Service discovery loses the only exporter", exporters::ABSENT),
     ("Service discovery loses one exporter of several", exporters::LOST),
-    ("The API accepts calls without a token", stand_in::NOT_ENFORCED),
-    ("The API refuses the API key", stand_in::API_KEY),
-    ("A server certificate expires within 14 days", stand_in::SERVER_WITHIN_14_DAYS),
-    ("A server certificate expires within 3 days", stand_in::SERVER_WITHIN_3_DAYS),
-    ("Our client certificate expires within 14 days", stand_in::OURS_WITHIN_14_DAYS),
-    ("Our client certificate expires within 3 days", stand_in::OURS_WITHIN_3_DAYS),
-    ("A reload of the configuration fails", stand_in::RELOAD),
+    ("The API accepts calls without a token", servers::NOT_ENFORCED),
+    ("The API refuses the API key", servers::API_KEY),
+    ("A server certificate expires within 14 days", certificates::SERVER_WITHIN_14_DAYS),
+    ("A server certificate expires within 3 days", certificates::SERVER_WITHIN_3_DAYS),
+    ("Our client certificate expires within 14 days", certificates::OURS_WITHIN_14_DAYS),
+    ("Our client certificate expires within 3 days", certificates::OURS_WITHIN_3_DAYS),
+    ("A reload of the configuration fails", exporters::RELOAD),
 ];
 
 fn scope(row: &Row) -> String {
@@ -111,9 +111,10 @@ async fn gather() -> Cast {
     let cycles = cycles::all();
     let mut clients: Vec<_> = cycles.iter().map(cycles::CycleFault::client).collect();
     clients.extend(servers::clients());
+    clients.extend(certificates::clients());
     clients.extend(exporters::clients());
     let own = cycles.iter().filter(|cycle| cycle.needs_a_server_of_its_own()).map(|cycle| cycle.name.as_str());
-    Cast::gather(&clients, &own.chain([exporters::NETWORK]).collect::<Vec<_>>()).await
+    Cast::gather(&clients, &own.chain([servers::NOT_ENFORCED, exporters::NETWORK]).collect::<Vec<_>>()).await
 }
 
 async fn play_everything(stage: &Arc<Stage>, cast: &Arc<Cast>) {
@@ -129,7 +130,8 @@ async fn play_everything(stage: &Arc<Stage>, cast: &Arc<Cast>) {
         exporters::play_hanging(stage, cast),
         exporters::play_absent(stage, cast),
         exporters::play_lost(stage, cast),
-        stand_in::play(stage),
+        exporters::play_reload(stage, cast),
+        certificates::play(stage, cast),
     );
 }
 

@@ -1,4 +1,4 @@
-//! A page that Prometheus scrapes: what an exporter says, what it said once, or any text.
+//! A page that Prometheus scrapes: what an exporter says, or what it said once.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use super::exporter::http;
 enum Content {
     /// Of the exporter at this address, asked anew each time.
     Of(String),
-    Text(String),
+    Once(String),
 }
 
 /// A running server of one page.
@@ -27,17 +27,9 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) async fn of(exporter: &str) -> Self {
-        Self::start(Content::Of(exporter.to_owned())).await
-    }
-
-    pub(crate) async fn text(text: String) -> Self {
-        Self::start(Content::Text(text)).await
-    }
-
-    async fn start(content: Content) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let content = Arc::new(Mutex::new(content));
+        let content = Arc::new(Mutex::new(Content::Of(exporter.to_owned())));
         let router = Router::new().fallback(show).with_state(Arc::clone(&content));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, content, server }
@@ -46,16 +38,12 @@ impl Page {
     /// Says from now on what the exporter says now, as one whose engine hangs does.
     pub(crate) async fn freeze(&self, exporter: &str) {
         let text = http(exporter, "GET", "/metrics", "").await.text();
-        self.say(text);
+        *self.content.lock().unwrap() = Content::Once(text);
     }
 
     /// Passes on what the exporter says.
     pub(crate) fn thaw(&self, exporter: &str) {
         *self.content.lock().unwrap() = Content::Of(exporter.to_owned());
-    }
-
-    pub(crate) fn say(&self, text: String) {
-        *self.content.lock().unwrap() = Content::Text(text);
     }
 }
 
@@ -69,7 +57,7 @@ async fn show(State(content): State<Arc<Mutex<Content>>>) -> ([(HeaderName, &'st
     let content = content.lock().unwrap().clone();
     let text = match content {
         Content::Of(exporter) => http(&exporter, "GET", "/metrics", "").await.text(),
-        Content::Text(text) => text,
+        Content::Once(text) => text,
     };
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

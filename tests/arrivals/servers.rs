@@ -1,9 +1,9 @@
-//! Incidents at the servers, short of a cycle that fails at once: tokens, scopes, clocks, time.
+//! Incidents at the servers, short of a cycle that fails at once: tokens, scopes, clocks, time, checks.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use oauth_probe_exporter::simulator::{Answer, Fault, HeaderName, Server, StatusCode};
+use oauth_probe_exporter::simulator::{Answer, Fault, HeaderName, Server, StatusCode, Whom};
 use serde_json::{Value, json};
 
 use super::cast::{Cast, Client};
@@ -18,10 +18,17 @@ pub(crate) const REVOKED: &str = "revoked";
 pub(crate) const SCOPES: &str = "scopes";
 pub(crate) const SLOW: &str = "slow";
 pub(crate) const CLOCK: &str = "clock";
+pub(crate) const NOT_ENFORCED: &str = "not-enforced";
+pub(crate) const API_KEY: &str = "api-key";
+
+/// The file of the key, and what is in it while all is well.
+const KEY: &str = "key";
 
 pub(crate) fn clients() -> Vec<Client> {
     let late = [REFUSED_LATE, NO_REFRESH_LATE].map(Client::legacy);
-    [REFUSED, NO_REFRESH, REVOKED, SCOPES, SLOW, CLOCK].map(Client::new).into_iter().chain(late).collect()
+    let simple = [REFUSED, NO_REFRESH, REVOKED, SCOPES, SLOW, CLOCK, NOT_ENFORCED].map(Client::new);
+    let keyed = Client { api_key: Some(KEY.to_owned()), ..Client::new(API_KEY) };
+    simple.into_iter().chain(late).chain([keyed]).collect()
 }
 
 pub(crate) fn targets(cast: &Cast) -> Vec<Value> {
@@ -29,6 +36,7 @@ pub(crate) fn targets(cast: &Cast) -> Vec<Value> {
     // Its objective is far above what a busy machine makes of a request.
     let slow = json!({ "interval": "2s", "timeout": "1900ms", "latency_objective": "1s" });
     let scopes = json!({ "token": { "max_age": "1s", "expected_scopes": ["auth-service", "shiptime-service"] } });
+    let control = json!({ "checks": ["api_key"], "checks_every": 1, "api_key_file": cast.secret_file(KEY) });
     vec![
         cast.target(REFUSED, often()),
         cast.target(REFUSED_LATE, often()),
@@ -38,6 +46,8 @@ pub(crate) fn targets(cast: &Cast) -> Vec<Value> {
         cast.target(SCOPES, scopes),
         cast.target(SLOW, slow),
         cast.target(CLOCK, json!({})),
+        cast.target(NOT_ENFORCED, json!({ "checks": ["no_token"], "checks_every": 1 })),
+        cast.target(API_KEY, control),
     ]
 }
 
@@ -60,6 +70,8 @@ pub(crate) async fn play(stage: &Stage, cast: &Arc<Cast>) {
         play_late(stage, cast, NO_REFRESH_LATE, Late { seconds_left: 120, fault: unavailable() }),
         play_late(stage, cast, REFUSED_LATE, Late { seconds_left: 25, fault: Fault::RefuseSecret }),
         play_revoked(stage, cast),
+        play_not_enforced(stage, cast),
+        play_api_key(stage, cast),
     );
 }
 
@@ -92,4 +104,16 @@ async fn play_revoked(stage: &Stage, cast: &Cast) {
         revoke(3).await;
     };
     stage.play(&[REVOKED], begin, async {}).await;
+}
+
+/// A call without a token belongs to no client: everyone is let in.
+async fn play_not_enforced(stage: &Stage, cast: &Cast) {
+    let control = cast.simulator(NOT_ENFORCED).control();
+    let open = async { control.set_faults(Server::Api, Whom::Everyone, [Fault::AcceptNoToken]) };
+    stage.play(&[NOT_ENFORCED], open, async { control.clear_faults() }).await;
+}
+
+async fn play_api_key(stage: &Stage, cast: &Cast) {
+    let write = async |key| cast.write_secret(KEY, key);
+    stage.play(&[API_KEY], write("deactivated"), write(KEY)).await;
 }

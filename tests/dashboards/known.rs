@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 
 use oauth_probe_exporter::telemetry::catalogue::families;
 
-/// Promised metrics that the exporter does not export yet: name, type, further labels.
-pub(crate) const TO_COME: [(&str, &str, &[&str]); 0] = [];
-
 /// Families of the exporter itself: they have no target.
 const OF_EXPORTER: [&str; 6] = [
     "oauth_probe_build_info",
@@ -41,10 +38,9 @@ pub(crate) struct Metric {
 
 /// `None`: there is no such metric.
 pub(crate) fn metric(name: &str) -> Option<Metric> {
-    let ours = families().map(|family| (family.name, family.kind.as_str(), family.labels)).chain(TO_COME);
-    for (family, kind, labels) in ours {
-        let of_target = !OF_EXPORTER.contains(&family);
-        if let Some(metric) = sample_of(name, family, kind, labels, of_target) {
+    for family in families() {
+        let of_target = !OF_EXPORTER.contains(&family.name);
+        if let Some(metric) = sample_of(name, family.name, family.kind.as_str(), family.labels, of_target) {
             return Some(metric);
         }
     }
@@ -63,18 +59,6 @@ fn sample_of(name: &str, family: &str, kind: &str, labels: &[&'static str], of_t
         all.extend(["target", "vantage"]);
     }
     Some(Metric { cumulative: kind != "gauge", labels: all })
-}
-
-/// Whether the exporter has it already (or Prometheus makes it).
-pub(crate) fn is_exported(name: &str) -> bool {
-    !TO_COME.iter().any(|&(to_come, ..)| to_come == name)
-}
-
-#[test]
-fn nothing_that_is_to_come_is_there_already() {
-    for (name, ..) in TO_COME {
-        assert!(families().all(|family| family.name != name), "{name} is exported now: take it off the list");
-    }
 }
 
 #[test]
