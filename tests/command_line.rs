@@ -206,7 +206,23 @@ async fn secret_file_that_cannot_be_read_is_named_with_the_reason() {
     }
     std::fs::write(&path, "\n").unwrap();
     let checked = run_with(&["check"], &variables).await;
-    assert!(checked.stdout.contains(&format!("{path}: is blank")), "{}", checked.stdout);
+    assert!(checked.stdout.contains(&format!("{path}: is empty or blank")), "{}", checked.stdout);
+}
+
+#[tokio::test]
+async fn secret_file_that_would_keep_its_reader_waiting_is_named_and_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+    let simulator = simulator().await;
+    let mut variables = variables(&simulator);
+    variables.retain(|(name, _)| *name != "PARTNER_OA_SECRET");
+    variables.push(("PARTNER_OA_SECRET_FILE", fifo.to_str().unwrap().to_owned()));
+    for (command, code) in [("check", 1), ("--config.check", 0)] {
+        let output = run_with(&[command], &variables).await;
+        assert_eq!(output.code, code, "{output:?}");
+        assert!(output.stdout.contains("fifo: not a regular file"), "{}", output.stdout);
+    }
 }
 
 #[tokio::test]

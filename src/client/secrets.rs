@@ -2,6 +2,7 @@
 //! what hangs there cannot be cancelled: such reads must neither pile up nor take the threads that others need.
 
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -82,7 +83,7 @@ impl SecretReader {
         Ok(tokio::task::spawn_blocking(move || {
             // Given back with the thread, not when nobody waits any more.
             let _permit = permit;
-            read_file(&path)
+            read_file(&path).map_err(|_problem| Unavailable)
         }))
     }
 }
@@ -93,9 +94,16 @@ pub(super) fn fingerprint(content: &(impl Hash + ?Sized)) -> Fingerprint {
     Fingerprint(KEYS.get_or_init(RandomState::new).hash_one(content))
 }
 
-fn read_file(path: &Path) -> Result<Secret, Unavailable> {
-    let content = read_regular(path, LONGEST_SECRET).map_err(|_unreadable| Unavailable)?;
-    text_of(&content).ok_or(Unavailable)
+/// What keeps the file at `path` from being that of a secret, for a person; `None` if nothing does. It blocks.
+#[must_use]
+pub fn why_unavailable(path: &Path) -> Option<String> {
+    read_file(path).err().map(|problem| problem.to_string())
+}
+
+/// Nothing of the content is part of the error.
+fn read_file(path: &Path) -> io::Result<Secret> {
+    let content = read_regular(path, LONGEST_SECRET)?;
+    text_of(&content).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "is empty or blank, or no UTF-8 text"))
 }
 
 /// What a file says, if it says anything.
@@ -111,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    fn written(content: &[u8]) -> Result<Secret, Unavailable> {
+    fn written(content: &[u8]) -> io::Result<Secret> {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("secret");
         std::fs::write(&path, content).expect("a file");
@@ -126,12 +134,12 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_is_unavailable() {
-        assert_eq!(written(b""), Err(Unavailable));
-        assert_eq!(written(b"\r\n"), Err(Unavailable));
-        assert_eq!(written(b"\xff\xfe"), Err(Unavailable));
-        assert_eq!(written(&vec![b'x'; 70_000]), Err(Unavailable));
-        assert_eq!(read_file(Path::new("/nonexistent/secret")), Err(Unavailable));
-        assert_eq!(read_file(Path::new("/tmp")), Err(Unavailable));
+        for content in [b"".as_slice(), b"\r\n", b"\xff\xfe", &[b'x'; 70_000]] {
+            assert!(written(content).is_err(), "{}", content.len());
+        }
+        for path in ["/nonexistent/secret", "/tmp"] {
+            assert!(why_unavailable(Path::new(path)).is_some(), "{path}");
+        }
     }
 
     /// A reader whose last read hangs until the sender is dropped.
