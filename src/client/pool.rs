@@ -15,9 +15,9 @@ use super::alias::{Alias, AliasResolver};
 use super::connector::TimedConnectorLayer;
 use super::credential::KeyError;
 use super::exchange::LONGEST_BODY;
+use super::files::FileReads;
 use super::pem::TlsError;
 use super::resolver::SharedResolver;
-use super::secrets::FileReads;
 use super::tls::{self, Tls, TlsFiles};
 
 /// Sent with every request, so that a provider can tell who is asking.
