@@ -174,15 +174,25 @@ async fn config_check_prints_what_would_run_and_runs_nothing() {
 }
 
 #[tokio::test]
-async fn certificate_file_that_cannot_be_read_is_refused_at_the_start() {
+async fn certificate_files_that_cannot_be_read_are_all_named_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("probe.yml");
-    let text = "targets:\n  - name: x\n    authorization_server: https://a.example\n    resource_server: https://b.example\n    \
-                client_id: c\n    client_secret: s\n    tls: { ca_file: no-such.pem }\n";
-    std::fs::write(&path, text).unwrap();
-    let output = run(&["--config.check", "--config.file", path.to_str().unwrap()]).await;
-    assert_eq!(output.code, 2);
-    assert!(output.stderr.contains("no-such.pem") && output.stderr.contains("target x"), "{}", output.stderr);
+    let target = |name: &str, file: &str| {
+        format!(
+            "  - {{ name: {name}, authorization_server: 'https://a.example', resource_server: 'https://b.example', \
+             client_id: c, client_secret: s, tls: {{ ca_file: {file} }} }}\n"
+        )
+    };
+    let targets = target("x", "none.pem") + &target("y", "no-such.pem") + &target("z", "none.pem");
+    std::fs::write(&path, format!("targets:\n{targets}")).unwrap();
+    for command in ["--config.check", "check", "serve"] {
+        let output = run(&[command, "--config.file", path.to_str().unwrap()]).await;
+        assert_eq!(output.code, 2);
+        for (targets, file) in [("targets x, z", "none.pem"), ("target y", "no-such.pem")] {
+            let named = |line: &str| line.contains(&format!("{targets}: ")) && line.contains(file);
+            assert!(output.stderr.lines().any(named), "{command}: {}", output.stderr);
+        }
+    }
 }
 
 #[tokio::test]
