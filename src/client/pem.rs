@@ -98,10 +98,12 @@ impl PemFile {
 /// The first private key in `pem`, or what is wrong with it.
 pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, &'static str> {
     let contains = |text: &str| pem.windows(text.len()).any(|window| window == text.as_bytes());
-    if contains("BEGIN ENCRYPTED PRIVATE KEY") || contains("Proc-Type: 4,ENCRYPTED") {
-        return Err("it is encrypted; store it decrypted, readable by this process's user only");
-    }
-    PrivateKeyDer::from_pem_slice(pem).map_err(|problem| pem_problem(&problem))
+    PrivateKeyDer::from_pem_slice(pem).map_err(|problem| {
+        if contains("BEGIN ENCRYPTED PRIVATE KEY") || contains("Proc-Type: 4,ENCRYPTED") {
+            return "it is encrypted; store it decrypted, readable by this process's user only";
+        }
+        pem_problem(&problem)
+    })
 }
 
 /// What is wrong with a file that should be PEM. The parser's own words repeat what it found, which can be a whole key.
