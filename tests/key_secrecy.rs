@@ -38,7 +38,7 @@ impl Setting {
 
 /// A key whose line ends were lost on its way through a variable or a template, and other damage; and the problem that
 /// is found with each.
-fn damaged_keys() -> [(String, &'static str); 7] {
+fn damaged_keys() -> [(String, &'static str); 9] {
     let key = format!("-----BEGIN PRIVATE KEY-----\n{MARK}{MARK}\n-----END PRIVATE KEY-----\n");
     [
         (key.replace('\n', ""), "line ends may be lost"),
@@ -47,6 +47,11 @@ fn damaged_keys() -> [(String, &'static str); 7] {
         (key.replace("-----\n", ""), "line ends may be lost"),
         (key.replace(MARK, &format!("{MARK}!")), "no Base64"),
         (key.replace("-----", ""), "there is none in it"),
+        (key.replace("PRIVATE", "ENCRYPTED PRIVATE"), "it is encrypted; store it decrypted"),
+        (
+            key.replace("PRIVATE", "RSA PRIVATE").replacen('\n', "\nProc-Type: 4,ENCRYPTED\n\n", 1),
+            "it is encrypted; store it decrypted",
+        ),
         (key, "of no use"),
     ]
 }
@@ -87,7 +92,6 @@ async fn damaged_key_for_assertions_is_not_part_of_what_is_said_about_it() {
     for (key, problem) in [
         (String::new(), "it is empty, or no UTF-8 text"),
         (format!("{{\"k\":\"{MARK}\"}}"), "it is JSON; convert the key to PEM (PKCS#8)"),
-        (format!("-----BEGIN ENCRYPTED PRIVATE KEY-----\n{MARK}"), "it is encrypted; store it decrypted"),
     ] {
         is_refused_in_silence(&setting, &key, problem).await;
     }

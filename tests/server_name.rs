@@ -163,9 +163,14 @@ async fn targets_that_share_a_name_are_led_each_to_its_own_host() {
 #[tokio::test]
 async fn name_and_proxy_together_are_refused_at_the_start() {
     let authority = Authority::new();
-    let mut target = target_at("https://api.example.com", &authority, domain(NAME));
-    let address = "http://proxy.example.com:3128".parse().unwrap();
-    target.ping.transport.proxy = Some(ProxyUrl { address, credentials: None });
-    let refused = HttpWire::new(Arc::new(target), &mut ClientPool::new()).unwrap_err().to_string();
-    assert_eq!(refused, "the proxy for api.example.com: tls.server_name does not work through a proxy");
+    for (name, proxy) in [
+        (domain(NAME), "http://proxy.example.com:3128"),
+        (Host::Ipv4(Ipv4Addr::new(192, 0, 2, 1)), "https://proxy.example.com"),
+    ] {
+        let mut target = target_at("https://api.example.com", &authority, name);
+        let address = proxy.parse().unwrap();
+        target.ping.transport.proxy = Some(ProxyUrl { address, credentials: None });
+        let refused = HttpWire::new(Arc::new(target), &mut ClientPool::new()).unwrap_err().to_string();
+        assert_eq!(refused, "the proxy for api.example.com: tls.server_name does not work through a proxy");
+    }
 }

@@ -23,6 +23,7 @@ use super::arguments::{CheckArguments, Common, Output};
 use super::check_text::{Style, text};
 use super::setup::{self, load_config};
 use super::stop::Stop;
+use super::wires::wires;
 
 /// Targets checked at a time.
 const AT_A_TIME: usize = 16;
@@ -71,19 +72,13 @@ fn select(config: Config, names: &[String]) -> Result<Vec<Arc<Target>>, Stop> {
 
 /// In the order of the targets.
 async fn check_all(targets: Vec<Arc<Target>>) -> Result<Vec<Finding>, Stop> {
-    let mut pool = ClientPool::new();
-    let mut waiting = Vec::new();
-    for target in targets {
-        let wire = HttpWire::new(Arc::clone(&target), &mut pool)
-            .map_err(|problem| Stop::usage(format!("target {}: {problem}", target.name)))?;
-        waiting.push((waiting.len(), target, wire));
-    }
-    waiting.reverse();
+    let wires = wires(targets, &mut ClientPool::new()).map_err(Stop::usage)?;
+    let mut waiting = wires.into_iter().enumerate();
     let mut running = JoinSet::new();
     let mut findings = Vec::new();
     loop {
         while running.len() < AT_A_TIME
-            && let Some((place, target, wire)) = waiting.pop()
+            && let Some((place, (target, wire))) = waiting.next()
         {
             running.spawn(async move { (place, check_one(target, &wire).await) });
         }

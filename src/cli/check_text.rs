@@ -178,7 +178,8 @@ fn write_cause(text: &mut String, finding: &Finding, cause: Cause) -> fmt::Resul
         && let Some(path) = target.token.authentication.file()
     {
         let known = unreadable_secret(target).map(|(_path, problem)| problem);
-        let problem = known.unwrap_or_else(|| "is blank, over 64 KiB, no UTF-8 text, or no key that fits".to_owned());
+        let problem =
+            known.unwrap_or_else(|| "can be read now; it was not in time, or holds no key that fits".to_owned());
         writeln!(text, "                 {}: {problem}", path.display())?;
     }
     writeln!(text, "  Whose fault:   {}", cause.owner())?;

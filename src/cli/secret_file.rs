@@ -1,8 +1,8 @@
-//! Why the file of a target's secret, private key or API key cannot be read, for a person. What it holds is not looked at.
+//! The files of a target's secret, private key and API key, and why one cannot be read, for a person.
 
-use std::fs::File;
 use std::path::Path;
 
+use crate::client::why_unavailable;
 use crate::model::assertion::{Assertion, AssertionKey};
 use crate::model::target::{ClientAuthentication, SecretSource, Target};
 
@@ -22,17 +22,12 @@ pub(super) fn api_key_file(target: &Target) -> Option<&Path> {
     }
 }
 
-/// The file that the target authenticates with and what keeps it from being read, as far as can be told from outside.
+/// The file that the target authenticates with and what keeps it from being read.
 pub(super) fn unreadable_secret(target: &Target) -> Option<(&Path, String)> {
     unreadable(target.token.authentication.file()?)
 }
 
 /// The file and what keeps it from being a secret's.
 pub(super) fn unreadable(path: &Path) -> Option<(&Path, String)> {
-    match File::open(path).and_then(|file| file.metadata()) {
-        Err(error) => Some((path, error.to_string())),
-        Ok(found) if found.is_dir() => Some((path, "is a directory".to_owned())),
-        Ok(found) if found.len() == 0 => Some((path, "is empty".to_owned())),
-        Ok(_) => None,
-    }
+    why_unavailable(path).map(|problem| (path, problem))
 }

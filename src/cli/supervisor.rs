@@ -1,10 +1,10 @@
 //! What is in force: the targets of one configuration, their metrics, clients and tasks, and how the next
 //! configuration takes their place, all of it or nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::client::{ClientError, ClientPool, HttpWire};
+use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
 use crate::model::target::{Config, ScheduleMode, Target};
 use crate::model::time::Stamp;
@@ -13,6 +13,7 @@ use crate::telemetry::{Metrics, Shown};
 
 use super::observer::TargetObserver;
 use super::reload::{Changes, Outcome, ReloadRequests};
+use super::wires::wires;
 
 const PANICKED: &str = "reading the configuration failed; this is a bug of the exporter";
 
@@ -137,19 +138,12 @@ impl InForce {
         let kept = self.kept(&config);
         let shown = metrics.renewed(&config, BootClock.now(), |target| kept.contains_key(&target.name));
         let (unchanged, on_every_series) = (kept.len(), OnEverySeries::of(&config));
-        let (mut targets, mut jobs, mut problems) = (kept, Vec::new(), Problems::default());
-        for target in config.targets {
-            if targets.contains_key(&target.name) {
-                continue;
-            }
-            let target = Arc::new(target);
-            targets.insert(target.name.clone(), Arc::clone(&target));
-            match HttpWire::new(Arc::clone(&target), &mut pool) {
-                Ok(wire) => jobs.push(job(target, wire, &shown, metrics)),
-                Err(problem) => problems.add(&target, &problem),
-            }
-        }
-        problems.finish()?;
+        let mut targets = kept;
+        let begun: Vec<_> =
+            config.targets.into_iter().filter(|target| !targets.contains_key(&target.name)).map(Arc::new).collect();
+        targets.extend(begun.iter().map(|target| (target.name.clone(), Arc::clone(target))));
+        let wires = wires(begun, &mut pool)?;
+        let jobs: Vec<_> = wires.into_iter().map(|(target, wire)| job(target, wire, &shown, metrics)).collect();
         let removed: Vec<_> = self.targets.keys().filter(|name| !targets.contains_key(*name)).cloned().collect();
         let changed = jobs.iter().filter(|job| self.targets.contains_key(&job.target.name)).count();
         let changes = Changes { added: jobs.len() - changed, removed: removed.len(), changed, unchanged };
@@ -178,30 +172,5 @@ fn job(target: Arc<Target>, wire: HttpWire, shown: &Shown, metrics: &Arc<Metrics
 impl OnEverySeries {
     fn of(config: &Config) -> Self {
         Self { vantage: config.vantage.clone(), latency_buckets: config.latency_buckets.clone() }
-    }
-}
-
-/// What keeps clients from being made, and of which targets.
-#[derive(Default)]
-struct Problems(BTreeMap<String, Vec<String>>);
-
-impl Problems {
-    fn add(&mut self, target: &Target, problem: &ClientError) {
-        self.0.entry(problem.to_string()).or_default().push(target.name.clone());
-    }
-
-    /// A line for each; one file in `defaults` is the same problem for all targets.
-    fn finish(self) -> Result<(), String> {
-        const SHOWN: usize = 3;
-        let line = |(problem, names): (String, Vec<String>)| {
-            let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-            match names.len() {
-                1 => format!("target {shown}: {problem}"),
-                count if count > SHOWN => format!("targets {shown} and {} more: {problem}", count - SHOWN),
-                _ => format!("targets {shown}: {problem}"),
-            }
-        };
-        let lines: Vec<_> = self.0.into_iter().map(line).collect();
-        if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
     }
 }

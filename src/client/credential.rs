@@ -7,8 +7,8 @@ use crate::model::assertion::{Assertion, AssertionKey};
 use crate::model::secret::{Fingerprint, Secret};
 use crate::model::target::{BasicEncoding, ClientAuthentication, SecretSource};
 
-use super::files::read_regular;
-use super::secrets::{self, FileReads, LONGEST_SECRET, SecretReader, Unavailable};
+use super::files::{FileReads, fingerprint, read_regular};
+use super::secrets::{self, LONGEST_SECRET, SecretReader, Unavailable};
 use super::signer::{KeyProblem, Signer};
 
 /// What a token request is authenticated with, as it is now.
@@ -74,7 +74,7 @@ impl CredentialReader {
     /// The credential as it is now. It may be dropped at any time.
     pub(super) async fn read(&self) -> Result<Credential<'_>, Unavailable> {
         let secret = self.secret.read().await?;
-        let fingerprint = secrets::fingerprint(&secret);
+        let fingerprint = fingerprint(&secret);
         let proof = match &self.method {
             Method::Basic(encoding) => Proof::Basic { secret, encoding: *encoding },
             Method::Post => Proof::Post { secret },
@@ -96,7 +96,7 @@ impl Signers {
         {
             secrets::text_of(&content)
                 .ok_or(KeyProblem::NoText)
-                .and_then(|pem| signers.signer(&pem, secrets::fingerprint(&pem)))
+                .and_then(|pem| signers.signer(&pem, fingerprint(&pem)))
                 .map_err(|problem| KeyError { path: file.clone(), problem })?;
         }
         Ok(signers)
@@ -136,7 +136,7 @@ mod tests {
         let key = AssertionKey::PrivateKey { file: "/nonexistent/key".into(), algorithm: None };
         let settings = Assertion { key, key_id: None, audience: "https://auth.example".to_owned() };
         let signers = Signers::new(settings).expect("a file that may appear later");
-        let signer = |pem: &Secret| signers.signer(pem, secrets::fingerprint(pem));
+        let signer = |pem: &Secret| signers.signer(pem, fingerprint(pem));
         let (one, other) = (pem(), pem());
         let first = signer(&one).expect("a signer");
         assert!(Arc::ptr_eq(&first, &signer(&one).expect("the same")));

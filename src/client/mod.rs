@@ -23,6 +23,7 @@ mod wire;
 pub use credential::KeyError;
 pub use pem::TlsError;
 pub use pool::{ClientError, ClientPool};
+pub use secrets::why_unavailable;
 pub use signer::KeyProblem;
 pub use wire::HttpWire;
 

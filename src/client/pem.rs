@@ -77,19 +77,17 @@ impl PemFile {
 
     /// The certificates in `pem`, one at least.
     pub(super) fn parse_certificates(&self, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        let certificates = CertificateDer::pem_slice_iter(pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|problem| self.damaged(&problem))?;
-        if certificates.is_empty() { Err(self.damaged(&pem::Error::NoItemsFound)) } else { Ok(certificates) }
+        let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+        match found {
+            Ok(certificates) if certificates.is_empty() => Err(pem::Error::NoItemsFound),
+            found => found,
+        }
+        .map_err(|problem| self.error(pem_problem(&problem).to_owned()))
     }
 
     /// The key in `pem`.
     pub(super) fn parse_key(&self, pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
-        PrivateKeyDer::from_pem_slice(pem).map_err(|problem| self.damaged(&problem))
-    }
-
-    fn damaged(&self, problem: &pem::Error) -> TlsError {
-        self.error(pem_problem(problem).to_owned())
+        private_key(pem).map_err(|problem| self.error(problem.to_owned()))
     }
 
     fn error(&self, problem: String) -> TlsError {
@@ -97,8 +95,19 @@ impl PemFile {
     }
 }
 
+/// The first private key in `pem`, or what is wrong with it.
+pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, &'static str> {
+    let contains = |text: &str| pem.windows(text.len()).any(|window| window == text.as_bytes());
+    PrivateKeyDer::from_pem_slice(pem).map_err(|problem| {
+        if contains("BEGIN ENCRYPTED PRIVATE KEY") || contains("Proc-Type: 4,ENCRYPTED") {
+            return "it is encrypted; store it decrypted, readable by this process's user only";
+        }
+        pem_problem(&problem)
+    })
+}
+
 /// What is wrong with a file that should be PEM. The parser's own words repeat what it found, which can be a whole key.
-pub(super) const fn pem_problem(problem: &pem::Error) -> &'static str {
+const fn pem_problem(problem: &pem::Error) -> &'static str {
     match problem {
         pem::Error::NoItemsFound => "there is none in it",
         pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64",

@@ -15,9 +15,9 @@ use super::alias::{Alias, AliasResolver};
 use super::connector::TimedConnectorLayer;
 use super::credential::KeyError;
 use super::exchange::LONGEST_BODY;
+use super::files::FileReads;
 use super::pem::TlsError;
 use super::resolver::SharedResolver;
-use super::secrets::FileReads;
 use super::tls::{self, Tls, TlsFiles};
 
 /// Sent with every request, so that a provider can tell who is asking.
@@ -144,7 +144,8 @@ impl ClientPool {
         let path = route.as_ref().map_or(NetworkPath::Direct, Route::path);
         let transport = fitted(transport, endpoint);
         let alias = Alias::of(endpoint, &transport);
-        if alias.is_some() && route.is_some() {
+        // An address is not in the URL, but would be demanded of a proxy's certificate too.
+        if transport.server_name.is_some() && route.is_some() {
             let host = endpoint.host_str().unwrap_or_default().to_owned();
             return Err(ClientError::Proxy { host, problem: "tls.server_name does not work through a proxy" });
         }

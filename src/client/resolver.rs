@@ -17,8 +17,8 @@ use super::timeline::Timeline;
 const QUICK: usize = 128;
 /// Look-ups that proved slow and no longer count as quick.
 const OVERDUE: usize = 192;
-/// Look-ups at a time of names that were slow when last asked. All three together, and the reads of secret files beside
-/// them, stay under the 512 threads of tokio's pool.
+/// Look-ups at a time of names that were slow when last asked. All three together, and the reads of files beside them,
+/// stay under the 512 threads of tokio's pool.
 const SLOW: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(1);
 

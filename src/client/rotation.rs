@@ -4,7 +4,6 @@
 //! request says why it does not. `client_certificate_expiry` is that of what is in use.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,10 +11,11 @@ use tokio::task::{AbortHandle, JoinHandle};
 use zeroize::Zeroizing;
 
 use crate::clock::{BootClock, Clock};
+use crate::model::secret::Fingerprint;
 use crate::model::time::Moment;
 
+use super::files::{FileReads, fingerprint};
 use super::pem::{PemFile, TlsError};
-use super::secrets::FileReads;
 
 /// Files are looked at no more often than this, however many targets share them.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -33,12 +33,11 @@ pub(super) struct Rotating<T> {
     make: Box<Make<T>>,
     current: RwLock<Arc<T>>,
     last: Mutex<LastLook>,
-    hashes: RandomState,
 }
 
 struct LastLook {
-    /// Hash of the contents in use.
-    in_use: u64,
+    /// Of the contents in use.
+    in_use: Fingerprint,
     /// What was wrong with the contents at the last look, if that was another.
     complaint: Option<String>,
 }
@@ -72,10 +71,9 @@ impl<T> Rotating<T> {
         make: impl Fn(&Contents) -> Result<T, TlsError> + Send + Sync + 'static,
     ) -> Result<Self, TlsError> {
         let contents = read(&files)?;
-        let hashes = RandomState::new();
-        let last = LastLook { in_use: hash(&hashes, &contents), complaint: None };
+        let last = LastLook { in_use: print_of(&contents), complaint: None };
         let current = RwLock::new(Arc::new(make(&contents)?));
-        Ok(Self { files, make: Box::new(make), current, last: Mutex::new(last), hashes })
+        Ok(Self { files, make: Box::new(make), current, last: Mutex::new(last) })
     }
 
     /// What is in use.
@@ -83,11 +81,11 @@ impl<T> Rotating<T> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The hash of new contents and what they make; `None` if those in use are there.
-    fn find(&self, in_use: u64) -> Result<Option<(u64, T)>, TlsError> {
+    /// New contents' fingerprint and what they make; `None` if those in use are there.
+    fn find(&self, in_use: Fingerprint) -> Result<Option<(Fingerprint, T)>, TlsError> {
         let contents = read(&self.files)?;
-        let hash = hash(&self.hashes, &contents);
-        if hash == in_use { Ok(None) } else { (self.make)(&contents).map(|made| Some((hash, made))) }
+        let found = print_of(&contents);
+        if found == in_use { Ok(None) } else { (self.make)(&contents).map(|made| Some((found, made))) }
     }
 }
 
@@ -97,8 +95,8 @@ impl<T: Send + Sync> Look for Rotating<T> {
         match self.find(last.in_use) {
             Ok(found) => {
                 let was_bad = last.complaint.take().is_some();
-                if let Some((hash, made)) = found {
-                    last.in_use = hash;
+                if let Some((print, made)) = found {
+                    last.in_use = print;
                     *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
                     tracing::info!(files = %Names(&self.files), "certificate files changed; new connections use them");
                 } else if was_bad {
@@ -154,9 +152,9 @@ fn read(files: &[PemFile]) -> Result<Vec<Zeroizing<Vec<u8>>>, TlsError> {
     files.iter().map(PemFile::read).collect()
 }
 
-/// Tells contents apart; worth nothing outside this process.
-fn hash(hashes: &RandomState, contents: &Contents) -> u64 {
-    hashes.hash_one(contents.iter().map(|content| content.as_slice()).collect::<Vec<_>>())
+/// Of all of them and their order.
+fn print_of(contents: &Contents) -> Fingerprint {
+    fingerprint(&contents.iter().map(|content| content.as_slice()).collect::<Vec<_>>())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,30 +1,23 @@
 //! Reading secrets: anew before every token request, as files are swapped while we run. A file system can hang, and
 //! what hangs there cannot be cancelled: such reads must neither pile up nor take the threads that others need.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use crate::model::secret::{Fingerprint, Secret};
+use crate::model::secret::Secret;
 use crate::model::target::SecretSource;
 
-use super::files::read_regular;
+use super::files::{FileReads, read_regular};
 
 /// No secret and no private key is longer; a file that is longer is the wrong file.
 pub(super) const LONGEST_SECRET: u64 = 64 * 1024;
-/// Files read at a time. With the resolver's look-ups they stay under the 512 threads of tokio's pool.
-const READS: usize = 96;
 
 /// The secret cannot be read, is empty, or is no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unavailable;
-
-/// The right to read files, shared by all targets.
-#[derive(Clone, Debug)]
-pub(super) struct FileReads(Arc<Semaphore>);
 
 /// Reads the secret of one target.
 #[derive(Debug)]
@@ -34,22 +27,6 @@ pub(super) struct SecretReader {
     /// The last read, if whoever wanted it gave up. It keeps its thread until the file system answers, so that the
     /// next one waits for it instead of starting another.
     under_way: Mutex<Option<JoinHandle<Result<Secret, Unavailable>>>>,
-}
-
-impl FileReads {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(READS)))
-    }
-
-    /// Reads on a thread that may block; `None` if too many do already.
-    pub(super) fn try_start(&self, read: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
-        let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
-        Some(tokio::task::spawn_blocking(move || {
-            // Given back with the thread, not when nobody waits any more.
-            let _permit = permit;
-            read();
-        }))
-    }
 }
 
 impl SecretReader {
@@ -70,32 +47,28 @@ impl SecretReader {
         let reading = match under_way.take() {
             Some(reading) if !reading.is_finished() => reading,
             // What ended after the last one gave up is from then, not from now.
-            _ => self.start(path.to_owned()).await?,
+            _ => self.start(path.to_owned()).await,
         };
         let secret = under_way.insert(reading).await;
         *under_way = None;
         secret.map_err(|_panicked| Unavailable)?
     }
 
-    async fn start(&self, path: PathBuf) -> Result<JoinHandle<Result<Secret, Unavailable>>, Unavailable> {
-        let permit = Arc::clone(&self.reads.0).acquire_owned().await.map_err(|_closed| Unavailable)?;
-        Ok(tokio::task::spawn_blocking(move || {
-            // Given back with the thread, not when nobody waits any more.
-            let _permit = permit;
-            read_file(&path)
-        }))
+    async fn start(&self, path: PathBuf) -> JoinHandle<Result<Secret, Unavailable>> {
+        self.reads.start(move || read_file(&path).map_err(|_problem| Unavailable)).await
     }
 }
 
-/// Tells contents apart; worth nothing outside this process.
-pub(super) fn fingerprint(content: &(impl Hash + ?Sized)) -> Fingerprint {
-    static KEYS: OnceLock<RandomState> = OnceLock::new();
-    Fingerprint(KEYS.get_or_init(RandomState::new).hash_one(content))
+/// What keeps the file at `path` from being that of a secret, for a person; `None` if nothing does. It blocks.
+#[must_use]
+pub fn why_unavailable(path: &Path) -> Option<String> {
+    read_file(path).err().map(|problem| problem.to_string())
 }
 
-fn read_file(path: &Path) -> Result<Secret, Unavailable> {
-    let content = read_regular(path, LONGEST_SECRET).map_err(|_unreadable| Unavailable)?;
-    text_of(&content).ok_or(Unavailable)
+/// Nothing of the content is part of the error.
+fn read_file(path: &Path) -> io::Result<Secret> {
+    let content = read_regular(path, LONGEST_SECRET)?;
+    text_of(&content).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "is empty or blank, or no UTF-8 text"))
 }
 
 /// What a file says, if it says anything.
@@ -111,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    fn written(content: &[u8]) -> Result<Secret, Unavailable> {
+    fn written(content: &[u8]) -> io::Result<Secret> {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("secret");
         std::fs::write(&path, content).expect("a file");
@@ -126,12 +99,12 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_is_unavailable() {
-        assert_eq!(written(b""), Err(Unavailable));
-        assert_eq!(written(b"\r\n"), Err(Unavailable));
-        assert_eq!(written(b"\xff\xfe"), Err(Unavailable));
-        assert_eq!(written(&vec![b'x'; 70_000]), Err(Unavailable));
-        assert_eq!(read_file(Path::new("/nonexistent/secret")), Err(Unavailable));
-        assert_eq!(read_file(Path::new("/tmp")), Err(Unavailable));
+        for content in [b"".as_slice(), b"\r\n", b"\xff\xfe", &[b'x'; 70_000]] {
+            assert!(written(content).is_err(), "{}", content.len());
+        }
+        for path in ["/nonexistent/secret", "/tmp"] {
+            assert!(why_unavailable(Path::new(path)).is_some(), "{path}");
+        }
     }
 
     /// A reader whose last read hangs until the sender is dropped.
@@ -165,25 +138,5 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(reader.read().await, Err(Unavailable));
-    }
-
-    #[tokio::test]
-    async fn reads_at_a_time_are_bounded() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("secret");
-        std::fs::write(&path, "secret").expect("a file");
-        let reads = FileReads::new();
-        let all = reads.0.clone().acquire_many_owned(READS as u32).await.expect("all of them");
-        let reader = SecretReader::new(SecretSource::File(path), reads);
-        assert!(tokio::time::timeout(Duration::from_millis(10), reader.read()).await.is_err());
-        drop(all);
-        assert!(reader.read().await.is_ok());
-    }
-
-    #[test]
-    fn fingerprints_tell_contents_apart() {
-        let secret = |text: &str| fingerprint(&Secret::new(text.to_owned()));
-        assert_eq!(secret("one"), secret("one"));
-        assert_ne!(secret("one"), secret("two"));
     }
 }

@@ -11,13 +11,12 @@ use aws_lc_rs::signature::{
     EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, RsaKeyPair, RsaSignatureEncoding,
 };
 use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 use zeroize::Zeroize;
 
 use crate::model::assertion::{HmacAlgorithm, SignatureAlgorithm};
 use crate::model::secret::Secret;
 
-use super::pem::pem_problem;
+use super::pem::private_key;
 
 /// A key and how it signs.
 pub(super) struct Signer {
@@ -40,13 +39,10 @@ pub enum KeyProblem {
     /// It is not what a key file can be.
     #[error("it is empty, or no UTF-8 text")]
     NoText,
-    /// It is protected by a password.
-    #[error("it is encrypted; store it decrypted, readable by this process's user only")]
-    Encrypted,
     /// It is a JWK (RFC 7517), or other JSON.
     #[error("it is JSON; convert the key to PEM (PKCS#8)")]
     Json,
-    /// It is not PEM.
+    /// It is not PEM, or encrypted.
     #[error("it cannot be read as a PEM private key: {0}")]
     Pem(&'static str),
     /// No key that is supported, or a damaged one.
@@ -77,14 +73,10 @@ impl Signer {
     /// Signs with the private key in `pem`, as is usual for its kind unless `wanted` says how.
     pub(super) fn of_private_key(pem: &Secret, wanted: Option<SignatureAlgorithm>) -> Result<Self, KeyProblem> {
         let text = pem.expose();
-        if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
-            return Err(KeyProblem::Encrypted);
-        }
         if text.trim_start().starts_with('{') {
             return Err(KeyProblem::Json);
         }
-        let mut der =
-            PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|problem| KeyProblem::Pem(pem_problem(&problem)))?;
+        let mut der = private_key(text.as_bytes()).map_err(KeyProblem::Pem)?;
         let found = read_private_key(&der);
         der.zeroize();
         let (key, usual) = found.ok_or(KeyProblem::Unsupported)?;
@@ -261,7 +253,7 @@ mod tests {
     #[test]
     fn older_forms_of_pem_are_read() {
         let (_, pem) = generated(&rcgen::PKCS_RSA_SHA256);
-        let pkcs8 = PrivateKeyDer::from_pem_slice(pem.expose().as_bytes()).expect("a key");
+        let pkcs8 = private_key(pem.expose().as_bytes()).expect("a key");
         // What PKCS#8 wraps around an RSA key of this length has 26 bytes.
         let pkcs1 = pem_of("RSA PRIVATE KEY", &pkcs8.secret_der()[26..]);
         assert_eq!(Signer::of_private_key(&pkcs1, None).expect("a signer").algorithm, "RS256");
@@ -281,7 +273,8 @@ mod tests {
         assert_eq!(problem("secret"), KeyProblem::Pem("there is none in it"));
         assert_eq!(problem(&pem.replace("PRIVATE", "PUBLIC")), KeyProblem::Pem("there is none in it"));
         assert!(matches!(problem(&pem.replace('\n', " ")), KeyProblem::Pem(what) if what.contains("line ends")));
-        assert_eq!(problem(&pem.replace("PRIVATE", "ENCRYPTED PRIVATE")), KeyProblem::Encrypted);
+        let encrypted = problem(&pem.replace("PRIVATE", "ENCRYPTED PRIVATE"));
+        assert!(matches!(encrypted, KeyProblem::Pem(what) if what.starts_with("it is encrypted")));
         assert_eq!(problem(" {\"kty\":\"EC\"}"), KeyProblem::Json);
         assert_eq!(problem(pem_of("PRIVATE KEY", b"damaged").expose()), KeyProblem::Unsupported);
     }

@@ -15,9 +15,9 @@ use url::Host;
 use crate::model::target::{Identity, Transport};
 
 use super::certificate::chain_expiry;
+use super::files::FileReads;
 use super::pem::{PemFile, TlsError};
 use super::rotation::{Look, Rotating, Rotation};
-use super::secrets::FileReads;
 use super::timeline::Timeline;
 use super::verifier::{Trust, verifier};
 
