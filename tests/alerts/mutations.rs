@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::conventions::is_wrong_about_another_window;
 use super::mutants::{self, Kind, Mutant};
-use super::rules::{self, Group, Rule, metrics_read};
+use super::rules::{self, Group, Rule, names_read};
 use super::{files_in, judge, side_by_side};
 
 /// Mutants that nobody could tell from the rule, and why.
@@ -101,7 +101,7 @@ struct Suspect {
 
 /// What judges the rules of one group: its test files, and the rules that it needs.
 struct Court {
-    /// The recording rules of other groups that it reads, and last the group itself.
+    /// The rules of other groups that it reads, and last the group itself.
     groups: Vec<Group>,
     cases: Vec<Case>,
     /// Cases in the order in which they are asked: those first that noticed something lately.
@@ -185,20 +185,20 @@ impl Court {
     }
 }
 
-/// A group, and before it the recording rules of other groups that it cannot do without.
+/// A group, and before it the rules of other groups that it cannot do without.
 fn needed(name: &str) -> Vec<Group> {
     let mut groups = rules::shipped();
     let last = groups.iter().position(|group| group.name == name).unwrap();
     let own = groups.remove(last);
     let read =
-        |group: &Group| group.rules.iter().flat_map(|rule| metrics_read(&rule.expression())).collect::<BTreeSet<_>>();
+        |group: &Group| group.rules.iter().flat_map(|rule| names_read(&rule.expression())).collect::<BTreeSet<_>>();
     let mut wanted = read(&own);
     // Rules read only what stands before them.
     for group in groups.iter_mut().rev() {
         let mut kept = Vec::new();
         for rule in group.rules.drain(..).rev() {
             if wanted.contains(rule.name()) {
-                wanted.extend(metrics_read(&rule.expression()));
+                wanted.extend(names_read(&rule.expression()));
                 kept.insert(0, rule);
             }
         }

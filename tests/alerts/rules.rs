@@ -5,7 +5,8 @@ use std::fs;
 
 use promql_parser::parser::{self, Expr};
 
-use super::{promql, root};
+use super::promql::{self, Selector};
+use super::root;
 
 #[derive(Debug, Clone)]
 pub(super) struct Group {
@@ -133,8 +134,12 @@ impl Rule {
     }
 }
 
-/// The names of the metrics that an expression reads.
-pub(super) fn metrics_read(expression: &Expr) -> BTreeSet<String> {
+/// The names of the metrics that an expression reads, and of the alerts that it asks for.
+pub(super) fn names_read(expression: &Expr) -> BTreeSet<String> {
     let read = promql::read(&expression.to_string()).unwrap();
-    read.selectors.into_iter().map(|selector| selector.metric).collect()
+    let alert = |selector: &Selector| {
+        let named = selector.matchers.iter().find(|matcher| matcher.name == "alertname");
+        named.filter(|_| selector.metric == "ALERTS").map(|matcher| matcher.value.clone())
+    };
+    read.selectors.into_iter().flat_map(|selector| alert(&selector).into_iter().chain([selector.metric])).collect()
 }
