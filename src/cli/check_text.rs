@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
 use std::time::{Duration, SystemTime};
 
-use crate::model::advice::{Advice, advice};
+use crate::model::advice::Advice;
 use crate::model::check::{Check, CheckOutcome, CheckResult};
 use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::{Attempt, Trace};
@@ -172,7 +172,7 @@ fn write_token(text: &mut String, finding: &Finding) -> fmt::Result {
 
 fn write_cause(text: &mut String, finding: &Finding, cause: Cause) -> fmt::Result {
     let target = &finding.target;
-    let advice = advice(cause);
+    let advice = finding.advice(cause);
     writeln!(text, "  What it means: {}", advice.meaning)?;
     if cause.reason == Reason::SecretUnavailable
         && let Some(path) = target.token.authentication.file()

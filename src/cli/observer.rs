@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::check::CheckOutcome;
 use crate::model::fault::{Cause, Reason, Request};
-use crate::model::report::{CycleReport, Phase};
+use crate::model::report::{Attempt, CertificateDefect, CycleReport, Phase};
 use crate::model::target::Target;
 use crate::model::time::Moment;
 use crate::probe::Observer;
@@ -56,7 +56,7 @@ impl TargetObserver {
         // A cycle that failed for want of a token has said so; nothing is left to warn of.
         let warned = if blames_token_request(report) { None } else { refresh };
         if warned != last.warned && !blames_token_request(report) {
-            self.log_refresh(warned);
+            self.log_refresh(warned, report);
         }
         last.checks.cycle_ended(report.verdict);
         *last = Seen { verdict: Some(report.verdict), failing_since, refresh, warned, healed, checks: last.checks };
@@ -79,6 +79,7 @@ impl TargetObserver {
                     fault = cause.fault().as_str(),
                     phase = attempt.and_then(|attempt| attempt.trace.broke_off_in).map(Phase::as_str),
                     url = url(&self.target, cause.request),
+                    certificate_defect = attempt.and_then(certificate_defect),
                     secret_file = self.unavailable_file(cause),
                     status = attempt.and_then(|attempt| attempt.trace.status),
                     failing_seconds,
@@ -89,7 +90,9 @@ impl TargetObserver {
         }
     }
 
-    fn log_refresh(&self, failure: Option<Cause>) {
+    fn log_refresh(&self, failure: Option<Cause>, report: &CycleReport) {
+        let attempt = report.last(Request::Token);
+        let left = report.token.held.map(|held| report.ended.moment.until(held.expiry.moment));
         match failure {
             Some(cause) => tracing::warn!(
                 target = self.name(),
@@ -97,7 +100,10 @@ impl TargetObserver {
                 reason = cause.reason.as_str(),
                 fault = cause.fault().as_str(),
                 url = url(&self.target, cause.request),
+                certificate_defect = attempt.and_then(certificate_defect),
                 secret_file = self.unavailable_file(cause),
+                status = attempt.and_then(|attempt| attempt.trace.status),
+                expires_in_seconds = left.map(|left| left.as_secs_f64().round()),
                 "the token cannot be refreshed; the one that is held still lives"
             ),
             None => tracing::info!(target = self.name(), "the token can be refreshed again"),
@@ -113,6 +119,10 @@ impl TargetObserver {
     fn name(&self) -> &str {
         &self.target.name
     }
+}
+
+fn certificate_defect(attempt: &Attempt) -> Option<&'static str> {
+    attempt.trace.certificate_defect.map(CertificateDefect::as_str)
 }
 
 /// Whether the cycle failed because there was no token.

@@ -1,6 +1,7 @@
 //! What a failure means and what to do about it, for a person.
 
 use super::fault::{Cause, Fault, Reason, Request};
+use super::report::{Attempt, CertificateDefect};
 
 /// Words for a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,16 @@ impl Reason {
     }
 }
 
+/// What `cause` means and what to do, as exactly as the `attempt` that failed tells.
+#[must_use]
+pub fn advice_on(cause: Cause, attempt: Option<&Attempt>) -> Advice {
+    let defect = attempt.and_then(|attempt| attempt.trace.certificate_defect);
+    match (cause.reason, defect) {
+        (Reason::Certificate, Some(defect)) => on_certificate(defect),
+        _ => advice(cause),
+    }
+}
+
 /// What `cause` means and what to do.
 #[must_use]
 pub const fn advice(cause: Cause) -> Advice {
@@ -85,7 +96,7 @@ pub const fn advice(cause: Cause) -> Advice {
         ),
         Reason::Certificate => (
             "The server's certificate does not verify: expired, for another name, or by an unknown authority.",
-            "If the provider uses a private authority, set tls.ca_file; otherwise tell the provider.",
+            "Look at the certificate with openssl s_client -showcerts; if the provider uses a private authority, set tls.ca_file, otherwise tell the provider.",
         ),
         Reason::ClientCertificate => (
             "The server refuses our client certificate, or demands one that is not configured.",
@@ -142,6 +153,32 @@ pub const fn advice(cause: Cause) -> Advice {
         Reason::UnexpectedBody => (
             "The API answered JSON, but not what was expected.",
             "Check ping.path and ping.expect.json; if they are right, the provider's API reports a problem.",
+        ),
+    };
+    Advice { meaning, remedy }
+}
+
+const fn on_certificate(defect: CertificateDefect) -> Advice {
+    let (meaning, remedy) = match defect {
+        CertificateDefect::Expired => (
+            "A certificate that the server sends has expired, by this machine's clock.",
+            "If that clock is right, tell the provider, with host and date: only they can renew it.",
+        ),
+        CertificateDefect::NotYetValid => (
+            "A certificate that the server sends is not valid yet, by this machine's clock.",
+            "Check this machine's clock; if it is right, tell the provider.",
+        ),
+        CertificateDefect::WrongName => (
+            "The server's certificate is for other names than the one that was asked for.",
+            "Check the host in the configuration, and tls.server_name if it is set; if they are right, the provider serves the wrong certificate, or something in between answers.",
+        ),
+        CertificateDefect::UnknownAuthority => (
+            "The server's certificate is by an authority that is not trusted here, or an intermediate one is not sent along.",
+            "If the provider uses a private authority, or a proxy intercepts TLS, set tls.ca_file to the right one; if it worked before, ask the provider what they changed, or renew this machine's CA certificates.",
+        ),
+        CertificateDefect::Other => (
+            "The server's certificate does not verify, and not for its dates, its names or its authority.",
+            "Look at it with openssl s_client -showcerts: self-signed ones made for an authority, broken ones and weak signatures are refused so. Tell the provider.",
         ),
     };
     Advice { meaning, remedy }
