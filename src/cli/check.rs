@@ -45,7 +45,7 @@ impl Finding {
 
     /// What the failure means and what to do.
     pub(super) fn advice(&self, cause: Cause) -> Advice {
-        advice_on(cause, self.report.last(cause.request))
+        advice_on(cause, &self.target, self.report.last(cause.request))
     }
 
     /// What the control with the API key says of a failure.

@@ -1,7 +1,9 @@
 //! What a failure means and what to do about it, for a person.
 
+use super::assertion::{Assertion, AssertionKey};
 use super::fault::{Cause, Fault, Reason, Request};
 use super::report::{Attempt, CertificateDefect};
+use super::target::{ClientAuthentication, Target};
 
 /// Words for a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,13 @@ impl Cause {
                 "the network between here and the server, or a server that is down"
             }
             (Reason::Dns, _) => "name resolution, or the host name in the configuration",
+            (Reason::Proxy, _) => "the proxy between here and the server",
+            (Reason::Tls, _) => "whatever answers there: a wrong address here, the server, or something in between",
+            (Reason::RateLimited, _) => "whoever asks too often with these credentials, or the provider's limit",
+            (Reason::ClientCertificate, _) => "our client certificate, or what the provider knows of it",
+            (Reason::BadRequest | Reason::UnsupportedGrantType, _) => {
+                "the configuration here: the provider expects something else"
+            }
             (Reason::TokenRejected, _) => "the token: the API does not accept what the authorization server issued",
             (reason, Fault::AuthorizationServer) if reason.may_be_a_wrong_address() => {
                 "the authorization server (the provider), unless its address here is wrong"
@@ -52,12 +61,14 @@ impl Reason {
     }
 }
 
-/// What `cause` means and what to do, as exactly as the `attempt` that failed tells.
+/// What `cause` means and what to do, as exactly as the configuration and the `attempt` that failed tell.
 #[must_use]
-pub fn advice_on(cause: Cause, attempt: Option<&Attempt>) -> Advice {
+pub fn advice_on(cause: Cause, target: &Target, attempt: Option<&Attempt>) -> Advice {
     let defect = attempt.and_then(|attempt| attempt.trace.certificate_defect);
     match (cause.reason, defect) {
         (Reason::Certificate, Some(defect)) => on_certificate(defect),
+        (Reason::InvalidClient, _) => Advice { remedy: on_client(&target.token.authentication), ..advice(cause) },
+        (Reason::ClientCertificate, _) if target.transport(cause.request).identity.is_none() => DEMANDED_CERTIFICATE,
         _ => advice(cause),
     }
 }
@@ -68,7 +79,7 @@ pub const fn advice(cause: Cause) -> Advice {
     let (meaning, remedy) = match cause.reason {
         Reason::SecretUnavailable => (
             "The client secret or a key could not be read, so no request was sent.",
-            "Check that the file is there, is not empty and may be read by this process's user; of a private key, `check` says what is wrong with it.",
+            "Check that the file is there, may be read by this process's user, and holds what it must: a secret as text, or a private key that is not encrypted and fits token.jwt.algorithm.",
         ),
         Reason::LocalError => (
             "This machine is out of file descriptors, ports or buffers.",
@@ -126,7 +137,7 @@ pub const fn advice(cause: Cause) -> Advice {
         Reason::Forbidden => forbidden(cause.request),
         Reason::InvalidClient => (
             "The authorization server does not accept this client's credentials.",
-            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired; some servers need token.basic_encoding: raw or token.auth: post, and some answer so at a wrong token.path. With signed assertions also that token.jwt.audience and token.jwt.key_id are what the server expects, that it knows the public key, and that its clock and this machine's agree.",
+            "Check that the client's id and what it authenticates with belong together and to this environment (test or production), that they are active and have not expired.",
         ),
         Reason::UnauthorizedClient => (
             "The client is known but may not use the client-credentials grant.",
@@ -156,6 +167,32 @@ pub const fn advice(cause: Cause) -> Advice {
         ),
     };
     Advice { meaning, remedy }
+}
+
+/// The server asks for what is not configured.
+const DEMANDED_CERTIFICATE: Advice = Advice {
+    meaning: "The server demands a client certificate, and none is configured.",
+    remedy: "Set tls.cert_file and tls.key_file to one that the provider knows; if it worked without before, ask the provider what they changed.",
+};
+
+const fn on_client(authentication: &ClientAuthentication) -> &'static str {
+    match authentication {
+        ClientAuthentication::Basic { .. } => {
+            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired. If it never worked: some servers need token.basic_encoding: raw or token.auth: post, and some answer so at a wrong token.path."
+        }
+        ClientAuthentication::Post { .. } => {
+            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired. If it never worked: some servers need token.auth: basic, and some answer so at a wrong token.path."
+        }
+        ClientAuthentication::Assertion(Assertion { key: AssertionKey::PrivateKey { .. }, .. }) => {
+            "Check that the provider has the public half of this key for this client and environment (test or production), under token.jwt.key_id if that is set, and that its clock and this machine's agree. If it never worked: some servers want their issuer as token.jwt.audience, or another token.jwt.algorithm."
+        }
+        ClientAuthentication::Assertion(Assertion { key: AssertionKey::Secret { .. }, .. }) => {
+            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired, and that the provider's clock and this machine's agree. If it never worked: some servers want their issuer as token.jwt.audience, or another token.jwt.algorithm."
+        }
+        ClientAuthentication::Tls => {
+            "Check that the provider has this client certificate (tls.cert_file) for this client and environment (test or production), and that it has not expired."
+        }
+    }
 }
 
 const fn on_certificate(defect: CertificateDefect) -> Advice {
