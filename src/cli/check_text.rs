@@ -196,11 +196,22 @@ fn write_cause(text: &mut String, finding: &Finding, cause: Cause) -> fmt::Resul
         let problem = known.unwrap_or_else(|| UNUSABLE.to_owned());
         writeln!(text, "                 {}: {problem}", path.display())?;
     }
+    if cause.reason == Reason::Proxy {
+        writeln!(text, "                 {}", proxy(target, cause.request))?;
+    }
     writeln!(text, "  Whose fault:   {}", cause.owner())?;
     if let Some(light) = finding.light(cause) {
         writeln!(text, "                 {light}")?;
     }
     writeln!(text, "  What to do:    {}", advice.remedy)
+}
+
+/// Which proxy that is, without its credentials.
+fn proxy(target: &Target, request: Request) -> String {
+    match &target.transport(request).proxy {
+        Some(proxy) => format!("proxy_url: {}", proxy.address),
+        None => "It is the environment's: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, in capitals or not.".to_owned(),
+    }
 }
 
 /// Where the time went, the phases that happened.

@@ -23,7 +23,7 @@ impl Cause {
                 "the network between here and the server, or a server that is down"
             }
             (Reason::Dns, _) => "name resolution, or the host name in the configuration",
-            (Reason::Proxy, _) => "the proxy between here and the server",
+            (Reason::Proxy, _) => "the proxy between here and the server, or a server that it cannot reach",
             (Reason::Tls, _) => "whatever answers there: a wrong address here, the server, or something in between",
             (Reason::RateLimited, _) => "whoever asks too often with these credentials, or the provider's limit",
             (Reason::ClientCertificate, _) => "our client certificate, or what the provider knows of it",
@@ -87,7 +87,7 @@ pub const fn advice(cause: Cause) -> Advice {
         ),
         Reason::Proxy => (
             "The proxy cannot be reached, or refuses to let this request through.",
-            "Check proxy_url or the proxy variables of the environment, the proxy's credentials and its rules.",
+            "Check proxy_url or the proxy variables of the environment, the proxy's credentials and its rules; one that cannot resolve or reach the server refuses, too.",
         ),
         Reason::Dns => (
             "The server's host name did not resolve.",
