@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use oauth_probe_exporter::client::{ClientPool, HttpWire, Wire};
 use oauth_probe_exporter::model::fault::Reason;
-use oauth_probe_exporter::model::report::{ChainExpiry, Trace};
+use oauth_probe_exporter::model::report::{CertificateDefect, ChainExpiry, Trace};
 use oauth_probe_exporter::model::secret::AccessToken;
 use oauth_probe_exporter::model::target::{Identity, Target, Transport, Verification};
 use rcgen::CertificateParams;
@@ -34,11 +34,15 @@ fn wire(target: Target) -> HttpWire {
 
 /// A ping to a server with this certificate.
 async fn served(leaf: &Leaf, transport: Transport) -> Seen {
+    let (result, trace) = traced(leaf, transport).await;
+    (result, trace.server_chain)
+}
+
+async fn traced(leaf: &Leaf, transport: Transport) -> (Result<(), Reason>, Trace) {
     let server = RawServer::tls(answer(200, "", PONG), tls_config(leaf, None)).await;
     let mut target = target(&format!("https://{}", server.address));
     target.ping.transport = transport;
-    let (result, trace) = ping(&wire(target)).await;
-    (result, trace.server_chain)
+    ping(&wire(target)).await
 }
 
 fn trusting(authority: &Authority) -> Transport {
@@ -79,6 +83,33 @@ async fn certificate_for_which_the_handshake_fails_tells_its_expiry_too() {
     for (leaf, year) in [(expired, 2021), (misnamed, 2090), (stranger, 2091)] {
         assert_eq!(served(&leaf, trusting(&authority)).await, (Err(Reason::Certificate), alone(year)));
     }
+}
+
+#[tokio::test]
+async fn certificate_that_is_refused_tells_why() {
+    let authority = Authority::new();
+    let from_2090 = |params: &mut CertificateParams| {
+        params.not_before = rcgen::date_time_ymd(2090, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2091, 1, 1);
+    };
+    let for_clients = |params: &mut CertificateParams| {
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    };
+    let by_expired = authority.intermediate(until(2021));
+    for (leaf, defect) in [
+        (authority.issue("127.0.0.1", until(2021)), CertificateDefect::Expired),
+        (by_expired.issue("127.0.0.1", until(2090)), CertificateDefect::Expired),
+        (authority.issue("127.0.0.1", from_2090), CertificateDefect::NotYetValid),
+        (authority.issue("other.example", until(2090)), CertificateDefect::WrongName),
+        (Authority::new().issue("127.0.0.1", until(2090)), CertificateDefect::UnknownAuthority),
+        (authority.issue("127.0.0.1", for_clients), CertificateDefect::Other),
+    ] {
+        let (result, trace) = traced(&leaf, trusting(&authority)).await;
+        assert_eq!((result, trace.certificate_defect), (Err(Reason::Certificate), Some(defect)));
+    }
+    let good = authority.issue("127.0.0.1", until(2090));
+    let (result, trace) = traced(&good, trusting(&authority)).await;
+    assert_eq!((result, trace.certificate_defect), (Ok(()), None));
 }
 
 #[tokio::test]

@@ -134,7 +134,9 @@ async fn check_tells_when_certificates_expire_also_those_that_it_refuses() {
     assert_eq!(steps[0]["certificate"]["earliest_expires"], "2098-01-01T00:00:00Z");
     assert!(steps[0]["certificate"]["days_left"].as_f64().unwrap() > 0.0);
     assert_eq!(steps[0]["client_certificate_expires"], "2097-01-01T00:00:00Z");
+    assert!(text.contains("has expired, by this machine's clock") && !text.contains("tls.ca_file"), "{text}");
     assert_eq!(steps[1]["reason"], "certificate");
+    assert_eq!(steps[1]["certificate_defect"], "expired");
     assert!(steps[1]["certificate"]["days_left"].as_f64().unwrap() < 0.0);
 }
 

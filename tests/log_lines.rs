@@ -131,6 +131,20 @@ async fn start_says_where_the_configuration_is_from_and_what_is_not_probed() {
 }
 
 #[tokio::test]
+async fn token_that_cannot_be_refreshed_is_logged_with_the_status_and_the_time_that_is_left() {
+    let simulator = simulator(Duration::from_secs(3600)).await;
+    let exporter = Exporter::start(&configuration(&simulator, "    token: { max_age: 200ms }\n")).await;
+    exporter.until(WORKS).await;
+    simulator.control().set_faults(Server::Authorization, Whom::Everyone, [unavailable()]);
+    exporter.until(REFRESH_FAILS).await;
+    let log = exporter.terminate_and_read_log().await;
+    let warning = log.lines().find(|line| line.contains("the token cannot be refreshed")).unwrap();
+    assert!(warning.contains("status=503"), "{warning}");
+    let left = warning.split("expires_in_seconds=").nth(1).unwrap().split(' ').next().unwrap();
+    assert!((1.0..=3600.0).contains(&left.parse::<f64>().unwrap()), "{warning}");
+}
+
+#[tokio::test]
 async fn secret_file_that_cannot_be_read_is_named() {
     let simulator = simulator(Duration::from_secs(3600)).await;
     let file =

@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 
 use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
-use crate::model::advice::advice;
+use crate::model::advice::{Advice, advice_on};
 use crate::model::check::CheckOutcome;
 use crate::model::check_rhythm::CheckRhythm;
 use crate::model::fault::{Cause, Reason, Request};
-use crate::model::report::{Attempt, ChainExpiry, CycleReport, HttpVersion, Phase, Phases};
+use crate::model::report::{Attempt, CertificateDefect, ChainExpiry, CycleReport, HttpVersion, Phase, Phases};
 use crate::model::target::{Config, Target};
 use crate::model::time::unix_seconds;
 use crate::model::token::TokenState;
@@ -42,6 +42,11 @@ impl Finding {
     /// Whether the cycle succeeded and no check found the opposite of what it must.
     pub(super) fn is_good(&self) -> bool {
         self.report.verdict.is_ok() && self.checks.iter().all(|outcome| outcome.finding().is_none())
+    }
+
+    /// What the failure means and what to do.
+    pub(super) fn advice(&self, cause: Cause) -> Advice {
+        advice_on(cause, &self.target, self.report.last(cause.request))
     }
 
     /// What the control with the API key says of a failure.
@@ -150,6 +155,7 @@ struct JsonStep {
     broke_off_in: Option<&'static str>,
     address: Option<String>,
     certificate: Option<JsonCertificate>,
+    certificate_defect: Option<&'static str>,
     client_certificate_expires: Option<String>,
 }
 
@@ -215,7 +221,7 @@ fn json_target(finding: &Finding) -> JsonTarget<'_> {
 }
 
 fn json_failure(cause: Cause, finding: &Finding) -> JsonFailure {
-    let advice = advice(cause);
+    let advice = finding.advice(cause);
     JsonFailure {
         request: cause.request.as_str(),
         reason: cause.reason.as_str(),
@@ -254,6 +260,7 @@ fn json_step(target: &Target, attempt: &Attempt) -> JsonStep {
         broke_off_in: attempt.trace.broke_off_in.map(Phase::as_str),
         address: attempt.trace.peer.map(|peer| peer.to_string()),
         certificate: attempt.trace.server_chain.map(|chain| json_certificate(chain, attempt.trace.started.wall)),
+        certificate_defect: attempt.trace.certificate_defect.map(CertificateDefect::as_str),
         client_certificate_expires: attempt.trace.client_certificate_expiry.map(rfc3339),
     }
 }

@@ -4,14 +4,17 @@ use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
 use std::time::{Duration, SystemTime};
 
-use crate::model::advice::{Advice, advice};
+use crate::model::advice::Advice;
 use crate::model::check::{Check, CheckOutcome, CheckResult};
 use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::{Attempt, Trace};
 use crate::model::target::Target;
 
 use super::check::{Finding, url};
-use super::secret_file::unreadable_secret;
+use super::secret_file::{api_key_file, unreadable, unreadable_secret};
+
+/// What keeps a file that can be opened from being used.
+const UNUSABLE: &str = "can be read now; it was not in time, or holds no key that fits";
 
 /// Whether marks are coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,13 +98,14 @@ fn write_checks(text: &mut String, finding: &Finding, style: Style) -> fmt::Resu
             (None, _) => style.good(),
         };
         let (check, result) = (outcome.check.as_str(), outcome.result.as_str());
+        let took = in_words(outcome.duration);
         let answer = match (outcome.status, outcome.failure) {
-            (Some(status), _) => format!("status {status}"),
-            (None, Some(Reason::SecretUnavailable)) => "the API key cannot be read".to_owned(),
-            (None, Some(reason)) => reason.as_str().to_owned(),
-            (None, None) => "no answer".to_owned(),
+            (Some(status), _) => format!("status {status} in {took}"),
+            (None, Some(Reason::SecretUnavailable)) => unreadable_api_key(&finding.target),
+            (None, Some(reason)) => format!("{} in {took}", reason.as_str()),
+            (None, None) => format!("no answer in {took}"),
         };
-        writeln!(text, "  {mark} {check:<13} {result}: {answer} in {}", in_words(outcome.duration))?;
+        writeln!(text, "  {mark} {check:<13} {result}: {answer}")?;
     }
     if finding.target.checks.include(Check::ExpiredToken) {
         let (mark, check) = (style.undone(), Check::ExpiredToken.as_str());
@@ -111,6 +115,17 @@ fn write_checks(text: &mut String, finding: &Finding, style: Style) -> fmt::Resu
         )?;
     }
     Ok(())
+}
+
+/// Why a check with it was not made.
+fn unreadable_api_key(target: &Target) -> String {
+    match api_key_file(target) {
+        Some(path) => {
+            let problem = unreadable(path).map_or_else(|| UNUSABLE.to_owned(), |(_path, problem)| problem);
+            format!("the API key cannot be read: {}: {problem}", path.display())
+        }
+        None => "the API key cannot be read".to_owned(),
+    }
 }
 
 fn write_attempt(text: &mut String, target: &Target, attempt: &Attempt, style: Style) -> fmt::Result {
@@ -172,21 +187,31 @@ fn write_token(text: &mut String, finding: &Finding) -> fmt::Result {
 
 fn write_cause(text: &mut String, finding: &Finding, cause: Cause) -> fmt::Result {
     let target = &finding.target;
-    let advice = advice(cause);
+    let advice = finding.advice(cause);
     writeln!(text, "  What it means: {}", advice.meaning)?;
     if cause.reason == Reason::SecretUnavailable
         && let Some(path) = target.token.authentication.file()
     {
         let known = unreadable_secret(target).map(|(_path, problem)| problem);
-        let problem =
-            known.unwrap_or_else(|| "can be read now; it was not in time, or holds no key that fits".to_owned());
+        let problem = known.unwrap_or_else(|| UNUSABLE.to_owned());
         writeln!(text, "                 {}: {problem}", path.display())?;
+    }
+    if cause.reason == Reason::Proxy {
+        writeln!(text, "                 {}", proxy(target, cause.request))?;
     }
     writeln!(text, "  Whose fault:   {}", cause.owner())?;
     if let Some(light) = finding.light(cause) {
         writeln!(text, "                 {light}")?;
     }
     writeln!(text, "  What to do:    {}", advice.remedy)
+}
+
+/// Which proxy that is, without its credentials.
+fn proxy(target: &Target, request: Request) -> String {
+    match &target.transport(request).proxy {
+        Some(proxy) => format!("proxy_url: {}", proxy.address),
+        None => "It is the environment's: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, in capitals or not.".to_owned(),
+    }
 }
 
 /// Where the time went, the phases that happened.

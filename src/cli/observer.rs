@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::check::CheckOutcome;
 use crate::model::fault::{Cause, Reason, Request};
-use crate::model::report::{CycleReport, Phase};
+use crate::model::report::{Attempt, CertificateDefect, CycleReport, Phase};
 use crate::model::target::Target;
 use crate::model::time::Moment;
 use crate::probe::Observer;
@@ -79,6 +79,7 @@ impl TargetObserver {
                     fault = cause.fault().as_str(),
                     phase = attempt.and_then(|attempt| attempt.trace.broke_off_in).map(Phase::as_str),
                     url = url(&self.target, cause.request),
+                    certificate_defect = attempt.and_then(certificate_defect),
                     secret_file = self.unavailable_file(cause),
                     status = attempt.and_then(|attempt| attempt.trace.status),
                     failing_seconds,
@@ -90,22 +91,23 @@ impl TargetObserver {
     }
 
     fn log_refresh(&self, report: &CycleReport, failure: Option<Cause>) {
+        let attempt = report.last(Request::Token);
+        let left = report.token.held.map(|held| report.ended.moment.until(held.expiry.moment));
         match failure {
-            Some(cause) => {
-                let trace = report.last(cause.request).map(|attempt| &attempt.trace);
-                tracing::warn!(
-                    target = self.name(),
-                    request = cause.request.as_str(),
-                    reason = cause.reason.as_str(),
-                    fault = cause.fault().as_str(),
-                    phase = trace.and_then(|trace| trace.broke_off_in).map(Phase::as_str),
-                    url = url(&self.target, cause.request),
-                    secret_file = self.unavailable_file(cause),
-                    status = trace.and_then(|trace| trace.status),
-                    duration_seconds = trace.map(|trace| trace.duration.as_secs_f64()),
-                    "the token cannot be refreshed; the one that is held still lives"
-                );
-            }
+            Some(cause) => tracing::warn!(
+                target = self.name(),
+                request = cause.request.as_str(),
+                reason = cause.reason.as_str(),
+                fault = cause.fault().as_str(),
+                phase = attempt.and_then(|attempt| attempt.trace.broke_off_in).map(Phase::as_str),
+                url = url(&self.target, cause.request),
+                certificate_defect = attempt.and_then(certificate_defect),
+                secret_file = self.unavailable_file(cause),
+                status = attempt.and_then(|attempt| attempt.trace.status),
+                expires_in_seconds = left.map(|left| left.as_secs_f64().round()),
+                duration_seconds = attempt.map(|attempt| attempt.trace.duration.as_secs_f64()),
+                "the token cannot be refreshed; the one that is held still lives"
+            ),
             None => tracing::info!(target = self.name(), "the token can be refreshed again"),
         }
     }
@@ -119,6 +121,10 @@ impl TargetObserver {
     fn name(&self) -> &str {
         &self.target.name
     }
+}
+
+fn certificate_defect(attempt: &Attempt) -> Option<&'static str> {
+    attempt.trace.certificate_defect.map(CertificateDefect::as_str)
 }
 
 /// Whether the cycle failed because there was no token.

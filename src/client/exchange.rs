@@ -73,6 +73,7 @@ pub(super) async fn exchange(
         peer: timeline.peer().or(head.peer),
         clock_skew: head.clock_skew,
         server_chain: timeline.server_chain(),
+        certificate_defect: timeline.certificate_defect(),
         client_certificate_expiry: channel.tls_files.client_certificate_expiry(),
     };
     (trace, result)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::model::report::{ChainExpiry, Phase, Phases};
+use crate::model::report::{CertificateDefect, ChainExpiry, Phase, Phases};
 
 use super::pool::NetworkPath;
 
@@ -42,6 +42,7 @@ struct Marks {
     connections_opened: u32,
     peer: Option<SocketAddr>,
     server_chain: Option<ChainExpiry>,
+    certificate_defect: Option<CertificateDefect>,
 }
 
 impl Timeline {
@@ -60,6 +61,7 @@ impl Timeline {
             connections_opened: 0,
             peer: None,
             server_chain: None,
+            certificate_defect: None,
         })))
     }
 
@@ -97,6 +99,15 @@ impl Timeline {
         self.mark(|marks, _now| {
             if marks.handshake_begun.is_some() {
                 marks.server_chain = chain;
+            }
+        });
+    }
+
+    /// They do not verify.
+    pub(super) fn chain_refused(&self, defect: CertificateDefect) {
+        self.mark(|marks, _now| {
+            if marks.handshake_begun.is_some() {
+                marks.certificate_defect = Some(defect);
             }
         });
     }
@@ -144,6 +155,10 @@ impl Timeline {
 
     pub(super) fn server_chain(&self) -> Option<ChainExpiry> {
         self.read().server_chain
+    }
+
+    pub(super) fn certificate_defect(&self) -> Option<CertificateDefect> {
+        self.read().certificate_defect
     }
 
     pub(super) fn phases(&self) -> Phases {

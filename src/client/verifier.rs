@@ -7,9 +7,10 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use url::{Host, Url};
 
+use crate::model::report::CertificateDefect;
 use crate::model::target::{Transport, Verification};
 
 use super::certificate::chain_expiry;
@@ -95,7 +96,7 @@ fn system_roots() -> Arc<RootCertStore> {
     Arc::clone(roots)
 }
 
-/// Notes when a server's certificates expire, also when they are then refused, and lets another judge them.
+/// Notes when a server's certificates expire, lets another judge them, and notes why they are refused if they are.
 #[derive(Debug)]
 struct Witness {
     trust: Trust,
@@ -112,11 +113,16 @@ impl ServerCertVerifier for Witness {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if let Some(timeline) = Timeline::current() {
+        let timeline = Timeline::current();
+        if let Some(timeline) = &timeline {
             timeline.chain_received(chain_expiry(leaf, others));
         }
         let server_name = self.name.as_ref().unwrap_or(server_name);
-        self.trust.judge().verify_server_cert(leaf, others, server_name, ocsp_response, now)
+        let verdict = self.trust.judge().verify_server_cert(leaf, others, server_name, ocsp_response, now);
+        if let (Some(timeline), Err(error)) = (&timeline, &verdict) {
+            timeline.chain_refused(defect(error));
+        }
+        verdict
     }
 
     fn verify_tls12_signature(
@@ -139,6 +145,20 @@ impl ServerCertVerifier for Witness {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.trust.judge().supported_verify_schemes()
+    }
+}
+
+fn defect(error: &rustls::Error) -> CertificateDefect {
+    let rustls::Error::InvalidCertificate(problem) = error else { return CertificateDefect::Other };
+    match problem {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => CertificateDefect::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => CertificateDefect::NotYetValid,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            CertificateDefect::WrongName
+        }
+        // An authority that was made anew under its old name signs with a key that is not trusted.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => CertificateDefect::UnknownAuthority,
+        _ => CertificateDefect::Other,
     }
 }
 
@@ -168,7 +188,7 @@ impl ServerCertVerifier for FixedVerdict {
     ) -> Result<ServerCertVerified, rustls::Error> {
         match self.verdict {
             Verdict::Accept => Ok(ServerCertVerified::assertion()),
-            Verdict::Refuse => Err(rustls::CertificateError::UnknownIssuer.into()),
+            Verdict::Refuse => Err(CertificateError::UnknownIssuer.into()),
         }
     }
 

@@ -153,6 +153,7 @@ fn unsent() -> Trace {
         peer: None,
         clock_skew: None,
         server_chain: None,
+        certificate_defect: None,
         client_certificate_expiry: None,
     }
 }

@@ -1,6 +1,9 @@
 //! What a failure means and what to do about it, for a person.
 
+use super::assertion::{Assertion, AssertionKey};
 use super::fault::{Cause, Fault, Reason, Request};
+use super::report::{Attempt, CertificateDefect};
+use super::target::{ClientAuthentication, Target};
 
 /// Words for a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,13 @@ impl Cause {
                 "the network between here and the server, or a server that is down"
             }
             (Reason::Dns, _) => "name resolution, or the host name in the configuration",
+            (Reason::Proxy, _) => "the proxy between here and the server, or a server that it cannot reach",
+            (Reason::Tls, _) => "whatever answers there: a wrong address here, the server, or something in between",
+            (Reason::RateLimited, _) => "whoever asks too often with these credentials, or the provider's limit",
+            (Reason::ClientCertificate, _) => "our client certificate, or what the provider knows of it",
+            (Reason::BadRequest | Reason::UnsupportedGrantType, _) => {
+                "the configuration here: the provider expects something else"
+            }
             (Reason::TokenRejected, _) => "the token: the API does not accept what the authorization server issued",
             (reason, Fault::AuthorizationServer) if reason.may_be_a_wrong_address() => {
                 "the authorization server (the provider), unless its address here is wrong"
@@ -51,13 +61,25 @@ impl Reason {
     }
 }
 
+/// What `cause` means and what to do, as exactly as the configuration and the `attempt` that failed tell.
+#[must_use]
+pub fn advice_on(cause: Cause, target: &Target, attempt: Option<&Attempt>) -> Advice {
+    let defect = attempt.and_then(|attempt| attempt.trace.certificate_defect);
+    match (cause.reason, defect) {
+        (Reason::Certificate, Some(defect)) => on_certificate(defect),
+        (Reason::InvalidClient, _) => Advice { remedy: on_client(&target.token.authentication), ..advice(cause) },
+        (Reason::ClientCertificate, _) if target.transport(cause.request).identity.is_none() => DEMANDED_CERTIFICATE,
+        _ => advice(cause),
+    }
+}
+
 /// What `cause` means and what to do.
 #[must_use]
 pub const fn advice(cause: Cause) -> Advice {
     let (meaning, remedy) = match cause.reason {
         Reason::SecretUnavailable => (
             "The client secret or a key could not be read, so no request was sent.",
-            "Check that the file is there, is not empty and may be read by this process's user; of a private key, `check` says what is wrong with it.",
+            "Check that the file is there, may be read by this process's user, and holds what it must: a secret as text, or a private key that is not encrypted and fits token.jwt.algorithm.",
         ),
         Reason::LocalError => (
             "This machine is out of file descriptors, ports or buffers.",
@@ -65,7 +87,7 @@ pub const fn advice(cause: Cause) -> Advice {
         ),
         Reason::Proxy => (
             "The proxy cannot be reached, or refuses to let this request through.",
-            "Check proxy_url or the proxy variables of the environment, the proxy's credentials and its rules.",
+            "Check proxy_url or the proxy variables of the environment, the proxy's credentials and its rules; one that cannot resolve or reach the server refuses, too.",
         ),
         Reason::Dns => (
             "The server's host name did not resolve.",
@@ -85,7 +107,7 @@ pub const fn advice(cause: Cause) -> Advice {
         ),
         Reason::Certificate => (
             "The server's certificate does not verify: expired, for another name, or by an unknown authority.",
-            "If the provider uses a private authority, set tls.ca_file; otherwise tell the provider.",
+            "Look at the certificate with openssl s_client -showcerts; if the provider uses a private authority, set tls.ca_file, otherwise tell the provider.",
         ),
         Reason::ClientCertificate => (
             "The server refuses our client certificate, or demands one that is not configured.",
@@ -115,7 +137,7 @@ pub const fn advice(cause: Cause) -> Advice {
         Reason::Forbidden => forbidden(cause.request),
         Reason::InvalidClient => (
             "The authorization server does not accept this client's credentials.",
-            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired; some servers need token.basic_encoding: raw or token.auth: post, and some answer so at a wrong token.path. With signed assertions also that token.jwt.audience and token.jwt.key_id are what the server expects, that it knows the public key, and that its clock and this machine's agree.",
+            "Check that the client's id and what it authenticates with belong together and to this environment (test or production), that they are active and have not expired.",
         ),
         Reason::UnauthorizedClient => (
             "The client is known but may not use the client-credentials grant.",
@@ -142,6 +164,58 @@ pub const fn advice(cause: Cause) -> Advice {
         Reason::UnexpectedBody => (
             "The API answered JSON, but not what was expected.",
             "Check ping.path and ping.expect.json; if they are right, the provider's API reports a problem.",
+        ),
+    };
+    Advice { meaning, remedy }
+}
+
+/// The server asks for what is not configured.
+const DEMANDED_CERTIFICATE: Advice = Advice {
+    meaning: "The server demands a client certificate, and none is configured.",
+    remedy: "Set tls.cert_file and tls.key_file to one that the provider knows; if it worked without before, ask the provider what they changed.",
+};
+
+const fn on_client(authentication: &ClientAuthentication) -> &'static str {
+    match authentication {
+        ClientAuthentication::Basic { .. } => {
+            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired. If it never worked: some servers need token.basic_encoding: raw or token.auth: post, and some answer so at a wrong token.path."
+        }
+        ClientAuthentication::Post { .. } => {
+            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired. If it never worked: some servers need token.auth: basic, and some answer so at a wrong token.path."
+        }
+        ClientAuthentication::Assertion(Assertion { key: AssertionKey::PrivateKey { .. }, .. }) => {
+            "Check that the provider has the public half of this key for this client and environment (test or production), under token.jwt.key_id if that is set, and that its clock and this machine's agree. If it never worked: some servers want their issuer as token.jwt.audience, or another token.jwt.algorithm."
+        }
+        ClientAuthentication::Assertion(Assertion { key: AssertionKey::Secret { .. }, .. }) => {
+            "Check that id and secret belong together and to this environment (test or production), that they are active and have not expired, and that the provider's clock and this machine's agree. If it never worked: some servers want their issuer as token.jwt.audience, or another token.jwt.algorithm."
+        }
+        ClientAuthentication::Tls => {
+            "Check that the provider has this client certificate (tls.cert_file) for this client and environment (test or production), and that it has not expired."
+        }
+    }
+}
+
+const fn on_certificate(defect: CertificateDefect) -> Advice {
+    let (meaning, remedy) = match defect {
+        CertificateDefect::Expired => (
+            "A certificate that the server sends has expired, by this machine's clock.",
+            "If that clock is right, tell the provider, with host and date: only they can renew it.",
+        ),
+        CertificateDefect::NotYetValid => (
+            "A certificate that the server sends is not valid yet, by this machine's clock.",
+            "Check this machine's clock; if it is right, tell the provider.",
+        ),
+        CertificateDefect::WrongName => (
+            "The server's certificate is for other names than the one that was asked for.",
+            "Check the host in the configuration, and tls.server_name if it is set; if they are right, the provider serves the wrong certificate, or something in between answers.",
+        ),
+        CertificateDefect::UnknownAuthority => (
+            "The server's certificate is by an authority that is not trusted here, or an intermediate one is not sent along.",
+            "If the provider uses a private authority, or a proxy intercepts TLS, set tls.ca_file to the right one; if it worked before, ask the provider what they changed, or renew this machine's CA certificates.",
+        ),
+        CertificateDefect::Other => (
+            "The server's certificate does not verify, and not for its dates, its names or its authority.",
+            "Look at it with openssl s_client -showcerts: self-signed ones made for an authority, broken ones and weak signatures are refused so. Tell the provider.",
         ),
     };
     Advice { meaning, remedy }

@@ -71,6 +71,8 @@ pub struct Trace {
     pub clock_skew: Option<f64>,
     /// Expiry of the chain that the server sent; `None` if there was no handshake, or it did not come that far.
     pub server_chain: Option<ChainExpiry>,
+    /// Why the chain was refused here, if it was.
+    pub certificate_defect: Option<CertificateDefect>,
     /// Expiry of our certificate chain, if one is configured.
     pub client_certificate_expiry: Option<SystemTime>,
 }
@@ -105,6 +107,35 @@ pub struct ChainExpiry {
     pub leaf: SystemTime,
     /// The first of them; self-signed ones other than the leaf do not count.
     pub earliest: SystemTime,
+}
+
+/// What is wrong with a chain that does not verify. No label: `reason` is `certificate` for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateDefect {
+    /// The server's own certificate or another of the chain has expired, by our clock.
+    Expired,
+    /// One of them is not valid yet, by our clock.
+    NotYetValid,
+    /// It is for other names than the one that was asked for.
+    WrongName,
+    /// No trusted authority issued it, as far as the certificates that were sent along tell.
+    UnknownAuthority,
+    /// Anything else.
+    Other,
+}
+
+impl CertificateDefect {
+    /// Its name in the log and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::WrongName => "wrong_name",
+            Self::UnknownAuthority => "unknown_authority",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// Where a request's time went; a phase that did not happen is absent, and the one in which the request failed lasted

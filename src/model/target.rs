@@ -9,6 +9,7 @@ use url::{Host, Url};
 
 use super::assertion::{Assertion, AssertionKey};
 use super::check::CheckSettings;
+use super::fault::Request;
 use super::secret::Secret;
 
 /// Everything the exporter was told to do.
@@ -243,6 +244,15 @@ impl Target {
     pub fn shares_token_with(&self, other: &Self) -> bool {
         let theirs = TokenSettings { policy: self.token.policy, ..other.token.clone() };
         self.token == theirs && self.ping.endpoint == other.ping.endpoint
+    }
+
+    /// How the server that `request` asks is reached.
+    #[must_use]
+    pub const fn transport(&self, request: Request) -> &Transport {
+        match request {
+            Request::Token => &self.token.transport,
+            Request::Ping => &self.ping.transport,
+        }
     }
 
     /// Host (and port, if it is not the scheme's) of the authorization server.

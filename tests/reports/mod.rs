@@ -45,6 +45,7 @@ pub fn answered(request: Request, achievement: Achievement, started: f64, durati
             peer: None,
             clock_skew: Some(-1.25),
             server_chain: Some(ChainExpiry { leaf: at(3e6).wall, earliest: at(2e6).wall }),
+            certificate_defect: None,
             client_certificate_expiry: Some(at(1e6).wall),
         },
         result: Ok(achievement),

@@ -242,6 +242,7 @@ impl World {
             peer: None,
             clock_skew: None,
             server_chain: None,
+            certificate_defect: None,
             client_certificate_expiry: None,
         }
     }
