@@ -1,8 +1,8 @@
 //! Why the file of a target's secret, private key or API key cannot be read, for a person. What it holds is not looked at.
 
-use std::fs::File;
 use std::path::Path;
 
+use crate::files::open_regular;
 use crate::model::assertion::{Assertion, AssertionKey};
 use crate::model::target::{ClientAuthentication, SecretSource, Target};
 
@@ -29,9 +29,8 @@ pub(super) fn unreadable_secret(target: &Target) -> Option<(&Path, String)> {
 
 /// The file and what keeps it from being a secret's.
 pub(super) fn unreadable(path: &Path) -> Option<(&Path, String)> {
-    match File::open(path).and_then(|file| file.metadata()) {
+    match open_regular(path).and_then(|file| file.metadata()) {
         Err(error) => Some((path, error.to_string())),
-        Ok(found) if found.is_dir() => Some((path, "is a directory".to_owned())),
         Ok(found) if found.len() == 0 => Some((path, "is empty".to_owned())),
         Ok(_) => None,
     }

@@ -7,7 +7,6 @@ mod classify;
 mod connector;
 mod credential;
 mod exchange;
-mod files;
 mod pem;
 mod pool;
 mod request;

@@ -8,10 +8,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
 
+use crate::files::read_regular;
 use crate::model::secret::{Fingerprint, Secret};
 use crate::model::target::SecretSource;
-
-use super::files::read_regular;
 
 /// No secret and no private key is longer; a file that is longer is the wrong file.
 pub(super) const LONGEST_SECRET: u64 = 64 * 1024;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// When it cannot be read, is no regular file, or is longer than `longest`.
-pub(super) fn read_regular(path: &Path, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn read_regular(path: &Path, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = open_regular(path)?;
     let mut content = Zeroizing::new(Vec::new());
     file.take(longest.saturating_add(1)).read_to_end(&mut content)?;
@@ -24,7 +24,10 @@ pub(super) fn read_regular(path: &Path, longest: u64) -> io::Result<Zeroizing<Ve
 }
 
 /// Opening a FIFO, and reading one or a terminal, would wait for somebody to write.
-fn open_regular(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// When it cannot be opened, or is no regular file.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() {
