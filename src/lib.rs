@@ -8,6 +8,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+mod files;
 pub mod model;
 pub mod probe;
 pub mod server;

@@ -5,16 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use beside itself. Arrows point one way.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("clock", &["model"]),
-    ("config", &["model"]),
+    ("files", &[]),
+    ("config", &["files", "model"]),
     ("simulator", &[]),
-    ("client", &["clock", "model"]),
+    ("client", &["clock", "files", "model"]),
     ("probe", &["client", "clock", "model"]),
     ("telemetry", &["model"]),
     ("server", &["model", "telemetry"]),
-    ("cli", &["client", "clock", "config", "model", "probe", "server", "simulator", "telemetry"]),
+    ("cli", &["client", "clock", "config", "files", "model", "probe", "server", "simulator", "telemetry"]),
 ];
 
 /// Crates that only one room may know.

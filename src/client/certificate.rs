@@ -79,4 +79,37 @@ mod tests {
             }
         }
     }
+
+    /// A few changes at random: a byte, a tag or a length, a piece left out or doubled.
+    fn damaged(whole: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+        let mut bytes = whole.to_vec();
+        for _ in 0..random.usize(1..6) {
+            let place = random.usize(..bytes.len());
+            let end = (place + random.usize(1..40)).min(bytes.len());
+            match random.u8(..5) {
+                0 => bytes[place] = random.u8(..),
+                1 => bytes[place] = *random.choice(&[0x02, 0x17, 0x18, 0x30, 0xa0]).expect("one of them"),
+                2 => bytes[place] = *random.choice(&[0x00, 0x7f, 0x80, 0x81, 0x84, 0xff]).expect("one of them"),
+                3 if bytes.len() > end => drop(bytes.drain(place..end)),
+                _ => {
+                    let piece = bytes[place..end].to_vec();
+                    bytes.splice(place..place, piece);
+                }
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn what_a_hostile_server_makes_up_never_panics() {
+        const MANY: usize = 20_000;
+        let certificate = rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("a certificate").cert;
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut read_anyway = 0;
+        for _ in 0..MANY {
+            let bytes = damaged(certificate.der(), &mut random);
+            read_anyway += usize::from(read(&bytes.into()).is_ok());
+        }
+        assert!((1..MANY).contains(&read_anyway), "{read_anyway}: some damage is elsewhere, and some is not");
+    }
 }

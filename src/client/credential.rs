@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::files::read_regular;
 use crate::model::assertion::{Assertion, AssertionKey};
 use crate::model::secret::{Fingerprint, Secret};
 use crate::model::target::{BasicEncoding, ClientAuthentication, SecretSource};
 
-use super::files::{FileReads, fingerprint, read_regular};
+use super::file_reads::{FileReads, fingerprint};
 use super::secrets::{self, LONGEST_SECRET, SecretReader, Unavailable};
 use super::signer::{KeyProblem, Signer};
 

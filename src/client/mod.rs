@@ -7,7 +7,7 @@ mod classify;
 mod connector;
 mod credential;
 mod exchange;
-mod files;
+mod file_reads;
 mod pem;
 mod pool;
 mod request;

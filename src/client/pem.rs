@@ -7,7 +7,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::files::read_regular;
+use crate::files::read_regular;
 
 /// Bundles of all public authorities have less than a megabyte.
 const LONGEST_PEM: u64 = 16 * 1024 * 1024;

@@ -15,7 +15,7 @@ use super::alias::{Alias, AliasResolver};
 use super::connector::TimedConnectorLayer;
 use super::credential::KeyError;
 use super::exchange::LONGEST_BODY;
-use super::files::FileReads;
+use super::file_reads::FileReads;
 use super::pem::TlsError;
 use super::resolver::SharedResolver;
 use super::tls::{self, Tls, TlsFiles};
@@ -191,6 +191,8 @@ impl ClientPool {
             // A server that sends more than an answer can be fills no memory with it.
             .http2_initial_stream_window_size(LONGEST_BODY)
             .http2_initial_connection_window_size(LONGEST_BODY)
+            // What a server does not take in that time keeps no connection from being closed, either.
+            .tcp_user_timeout(access.timeout)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)

@@ -14,7 +14,7 @@ use crate::clock::{BootClock, Clock};
 use crate::model::secret::Fingerprint;
 use crate::model::time::Moment;
 
-use super::files::{FileReads, fingerprint};
+use super::file_reads::{FileReads, fingerprint};
 use super::pem::{PemFile, TlsError};
 
 /// Files are looked at no more often than this, however many targets share them.

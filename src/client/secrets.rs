@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use crate::files::read_regular;
 use crate::model::secret::Secret;
 use crate::model::target::SecretSource;
 
-use super::files::{FileReads, read_regular};
+use super::file_reads::FileReads;
 
 /// No secret and no private key is longer; a file that is longer is the wrong file.
 pub(super) const LONGEST_SECRET: u64 = 64 * 1024;

@@ -15,7 +15,7 @@ use url::Host;
 use crate::model::target::{Identity, Transport};
 
 use super::certificate::chain_expiry;
-use super::files::FileReads;
+use super::file_reads::FileReads;
 use super::pem::{PemFile, TlsError};
 use super::rotation::{Look, Rotating, Rotation};
 use super::timeline::Timeline;

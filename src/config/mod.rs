@@ -18,14 +18,15 @@ mod setting;
 mod suggest;
 mod yaml;
 
-use std::fs;
 use std::path::Path;
-
-use zeroize::Zeroizing;
 
 pub use mistake::ConfigError;
 
+use crate::files::read_regular;
 use crate::model::target::Config;
+
+/// Ten thousand targets have some megabytes.
+const LONGEST_CONFIGURATION: u64 = 64 * 1024 * 1024;
 
 /// How environment variables are read; handed in, so that tests need not change those of the process.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -39,7 +40,7 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigE
     let unreadable = |error: std::io::Error| {
         ConfigError::single(&shown, format_args!("cannot be read: {error}; check --config.file"))
     };
-    let bytes = Zeroizing::new(fs::read(path).map_err(unreadable)?);
+    let bytes = read_regular(path, LONGEST_CONFIGURATION).map_err(unreadable)?;
     let text = str::from_utf8(&bytes).map_err(|error| {
         let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         ConfigError::single(&shown, format_args!("line {line} is not UTF-8; save the file as UTF-8"))

@@ -1,6 +1,7 @@
 //! The built program as a child process, and the little HTTP that tests speak to it.
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,9 +146,13 @@ impl Exporter {
         self.get("/metrics").await.text()
     }
 
+    pub fn configuration_file(&self) -> PathBuf {
+        self.directory.path().join("probe.yml")
+    }
+
     /// Puts another configuration in the place of its file's, which it does not know yet.
     pub fn write_configuration(&self, configuration: &str) {
-        std::fs::write(self.directory.path().join("probe.yml"), configuration).unwrap();
+        std::fs::write(self.configuration_file(), configuration).unwrap();
     }
 
     pub async fn reload(&self) -> Response {
