@@ -149,6 +149,17 @@ set_up_alertmanager_templates() {
   as_root install -m 644 "$DEPS/alertmanager$templates"/{default,email}.tmpl "$templates"
 }
 
+# Likewise unpacked: the package would start an exporter. benches/exactness compares with it.
+set_up_blackbox() {
+  [[ -x $BIN/blackbox_exporter ]] && return
+  if has prometheus-blackbox-exporter; then
+    ln -sfn "$(command -v prometheus-blackbox-exporter)" "$BIN/blackbox_exporter"
+    return
+  fi
+  unpack_from_debian prometheus-blackbox-exporter blackbox
+  ln -sfn "$DEPS/blackbox/usr/bin/prometheus-blackbox-exporter" "$BIN/blackbox_exporter"
+}
+
 # A forward proxy that nobody here wrote. Its test runs it in a network namespace, which takes `ip` and `unshare`.
 set_up_proxy() {
   has ip && has unshare || install_from_debian iproute2 util-linux
@@ -216,6 +227,7 @@ set_up() {
     set_up_rust
     set_up_prometheus
     set_up_alertmanager
+    set_up_blackbox
     set_up_proxy
     set_up_python
     set_up_node
