@@ -16,7 +16,7 @@ use super::rules::{self, Group, Rule, names_read};
 use super::{files_in, judge, side_by_side};
 
 /// Mutants that nobody could tell from the rule, and why.
-const EQUIVALENT: [(&str, &str); 23] = [
+const EQUIVALENT: [(&str, &str); 24] = [
     (r#"instance_target:oauth_probe_success:seen: without result="failure""#, SAME_LABELS),
     (r#"instance_target:oauth_probe_success:seen: without result="failure" (#2)"#, SAME_LABELS),
     (
@@ -38,6 +38,7 @@ const EQUIVALENT: [(&str, &str); 23] = [
     (r#"instance_target:oauth_probe_token_refresh:failing: without request="token""#, SAME_LABELS),
     ("target:oauth_probe_token_expiring_soon:majority: 0 is 1", "No token has less than a second left for a minute."),
     ("OAuthProbeSecretUnavailable (warning): max is min", ALWAYS_1),
+    ("OAuthProbeTokenRejectedEarly (critical): max_over_time is min_over_time", ALWAYS_1),
     ("instance:oauth_probe_exporter:down: max is min", ALWAYS_1),
     ("instance:oauth_probe_exporter:down: max_over_time is min_over_time", ALWAYS_1),
     ("job_target:oauth_probe_target:last_seen: max is min", "Exporters of a job are scraped within the same minute."),
