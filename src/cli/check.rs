@@ -99,7 +99,7 @@ async fn check_all(targets: Vec<Arc<Target>>) -> Result<Vec<Finding>, Stop> {
 async fn check_one(target: Arc<Target>, wire: &HttpWire) -> Finding {
     let clock = BootClock;
     let mut random = fastrand::Rng::new();
-    // No next cycle waits: a token request, a second one a second later, and a ping may each take their time.
+    // No next cycle waits: a token request, a second one up to two seconds later, and a ping may each take their time.
     let deadline = clock.now().moment.plus(target.timeout.saturating_mul(4));
     let tools = Tools { wire, clock: &clock, random: &mut random };
     let (report, token) = run_cycle(&target, TokenState::default(), deadline, tools).await;
