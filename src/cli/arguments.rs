@@ -6,9 +6,11 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use crate::server::{ExternalUrl, TimeoutOffset};
+
 const AFTER_HELP: &str = "\
 Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
-Served: / (links), /metrics, /metrics?target=NAME, /-/healthy, /-/ready; POST /-/reload.
+Served: / (links), /metrics, /metrics?target=NAME, /probe?target=NAME, /sd, /-/healthy, /-/ready; POST /-/reload.
 Signals: SIGTERM and SIGINT end it; SIGHUP has the configuration loaded anew, as POST /-/reload does. A secret's file is
 read anew every time.
 Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong arguments or configuration.";
@@ -109,15 +111,29 @@ pub(super) struct ServeArguments {
     pub(super) paths: WebPaths,
 }
 
-/// Where things are served.
+/// Where things are served, and where others find them.
 #[derive(Clone, Debug, Args)]
 pub(super) struct WebPaths {
     /// Path of the metrics.
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub(super) telemetry_path: String,
-    /// Prefix of all paths, for a reverse proxy that does not strip it.
-    #[arg(long = "web.route-prefix", value_name = "PATH", default_value = "/")]
-    pub(super) route_prefix: String,
+    /// URL under which Prometheus reaches the exporter, where that is not the Host of its requests: behind a reverse
+    /// proxy. /sd tells it.
+    #[arg(long = "web.external-url", value_name = "URL")]
+    pub(super) external_url: Option<ExternalUrl>,
+    /// Prefix of all paths, for a reverse proxy that does not strip it [default: the path of --web.external-url, or /].
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    pub(super) route_prefix: Option<String>,
+    /// How much before Prometheus' scrape timeout /probe answers, also if its cycle still runs.
+    #[arg(long = "timeout-offset", value_name = "DURATION", default_value_t)]
+    pub(super) timeout_offset: TimeoutOffset,
+}
+
+impl WebPaths {
+    pub(super) fn route_prefix(&self) -> &str {
+        let external = || self.external_url.as_ref().map_or("/", ExternalUrl::path);
+        self.route_prefix.as_deref().unwrap_or_else(external)
+    }
 }
 
 #[derive(Clone, Debug, Args)]
