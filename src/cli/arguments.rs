@@ -6,7 +6,9 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-use crate::server::{ExternalUrl, TimeoutOffset};
+use crate::server::{ExternalUrl, TimeoutOffset, WebSettings};
+
+use super::stop::Stop;
 
 const AFTER_HELP: &str = "\
 Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
@@ -116,23 +118,32 @@ pub(super) struct ServeArguments {
 pub(super) struct WebPaths {
     /// Path of the metrics.
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
-    pub(super) telemetry_path: String,
+    telemetry_path: String,
     /// URL under which Prometheus reaches the exporter, where that is not the Host of its requests: behind a reverse
     /// proxy. /sd tells it.
     #[arg(long = "web.external-url", value_name = "URL")]
-    pub(super) external_url: Option<ExternalUrl>,
+    external_url: Option<String>,
     /// Prefix of all paths, for a reverse proxy that does not strip it [default: the path of --web.external-url, or /].
     #[arg(long = "web.route-prefix", value_name = "PATH")]
-    pub(super) route_prefix: Option<String>,
+    route_prefix: Option<String>,
     /// How much before Prometheus' scrape timeout /probe answers, also if its cycle still runs.
     #[arg(long = "timeout-offset", value_name = "DURATION", default_value_t)]
-    pub(super) timeout_offset: TimeoutOffset,
+    timeout_offset: TimeoutOffset,
 }
 
 impl WebPaths {
-    pub(super) fn route_prefix(&self) -> &str {
-        let external = || self.external_url.as_ref().map_or("/", ExternalUrl::path);
-        self.route_prefix.as_deref().unwrap_or_else(external)
+    /// # Errors
+    /// When nothing can be served under one of them, or reached.
+    pub(super) fn settings(&self) -> Result<WebSettings, Stop> {
+        // Not by clap, which would show a password in it.
+        let external: Option<ExternalUrl> = match self.external_url.as_deref().map(str::parse).transpose() {
+            Ok(url) => url,
+            Err(problem) => return Err(Stop::usage(format_args!("--web.external-url: {problem}"))),
+        };
+        let usual_prefix = external.as_ref().map_or("/", ExternalUrl::path);
+        let prefix = self.route_prefix.as_deref().unwrap_or(usual_prefix);
+        let settings = WebSettings::new(prefix, &self.telemetry_path).map_err(Stop::usage)?;
+        Ok(settings.with_external_url(external).with_timeout_offset(self.timeout_offset))
     }
 }
 

@@ -48,8 +48,7 @@ impl Exporter {
     pub(super) async fn bind(source: Source, addresses: &[String], paths: &WebPaths) -> Result<Self, Stop> {
         let supervisor = Supervisor::new(BootClock.now());
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
-        let web = WebSettings::new(paths.route_prefix(), &paths.telemetry_path).map_err(Stop::usage)?;
-        let web = web.with_external_url(paths.external_url.clone()).with_timeout_offset(paths.timeout_offset);
+        let web = paths.settings()?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
         let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;
         Ok(Self { bound, web, supervisor, prepared, source })

@@ -137,26 +137,23 @@ impl<'a> Labels<'a> {
     fn all(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
         let Self { target, vantage, way } = *self;
         let seconds = |duration: Duration| Cow::from(duration.as_secs_f64().to_string());
-        let of_target = [
-            ("__param_target", Cow::from(&target.name)),
-            ("__metrics_path__", Cow::from(&way.path)),
-            ("__meta_oauth_probe_target", Cow::from(&target.name)),
-            ("__meta_oauth_probe_schedule", target.schedule.as_str().into()),
-            ("__meta_oauth_probe_interval_seconds", seconds(target.interval)),
-            ("__meta_oauth_probe_timeout_seconds", seconds(target.timeout)),
-            ("__meta_oauth_probe_authorization_server", target.authorization_host().into()),
-            ("__meta_oauth_probe_resource_server", target.resource_host().into()),
+        let way = [
+            Some(("__param_target", Cow::from(&target.name))),
+            Some(("__metrics_path__", Cow::from(&way.path))),
+            way.scheme.map(|scheme| ("__scheme__", scheme.as_str().into())),
         ];
-        let of_exporter = [
-            way.scheme.map(|scheme| ("__scheme__", scheme.as_str())),
-            vantage.map(|vantage| ("__meta_oauth_probe_vantage", vantage)),
+        let facts = [
+            Some(("__meta_oauth_probe_target", Cow::from(&target.name))),
+            Some(("__meta_oauth_probe_schedule", target.schedule.as_str().into())),
+            Some(("__meta_oauth_probe_interval_seconds", seconds(target.interval))),
+            Some(("__meta_oauth_probe_timeout_seconds", seconds(target.timeout))),
+            Some(("__meta_oauth_probe_authorization_server", target.authorization_host().into())),
+            Some(("__meta_oauth_probe_resource_server", target.resource_host().into())),
+            vantage.map(|vantage| ("__meta_oauth_probe_vantage", vantage.into())),
         ];
-        let fixed =
-            of_target.into_iter().chain(of_exporter.into_iter().flatten().map(|(name, value)| (name, value.into())));
         let configured = target.labels.iter().map(|(name, value)| (format!("__meta_oauth_probe_label_{name}"), value));
-        fixed
-            .map(|(name, value)| (Cow::from(name), value))
-            .chain(configured.map(|(name, value)| (Cow::from(name), Cow::from(value))))
+        let fixed = way.into_iter().chain(facts).flatten().map(|(name, value)| (Cow::from(name), value));
+        fixed.chain(configured.map(|(name, value)| (Cow::from(name), Cow::from(value))))
     }
 }
 
