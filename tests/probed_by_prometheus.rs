@@ -8,21 +8,20 @@ mod support;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 use serde_json::Value;
 
 use exporter::Exporter;
-use support::Prometheus;
+use support::{Prometheus, http};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The YAML below this heading of the document, on a faster clock and with the exporter where it is.
 fn documented(heading: &str, exporter: &Exporter) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/probe-and-discovery.md");
-    let text = fs::read_to_string(path).unwrap();
+    let text = fs::read_to_string(root("docs/probe-and-discovery.md")).unwrap();
     let (_, section) = text.split_once(&format!("\n## {heading}\n")).unwrap();
     let (_, block) = section.split_once("```yaml\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
@@ -32,7 +31,15 @@ fn documented(heading: &str, exporter: &Exporter) -> String {
         assert!(block.contains(there), "{there} in\n{block}");
         block.replace(there, here)
     });
-    format!("global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\n{block}")
+    let rules = root("alerts/rules.yml");
+    format!(
+        "global: {{ scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }}\nrule_files: ['{}']\n{block}",
+        rules.display()
+    )
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 async fn simulator(clients: impl IntoIterator<Item = String>) -> Simulator {
@@ -59,6 +66,32 @@ async fn values(prometheus: &Prometheus, expression: &str, label: &str) -> BTree
 async fn with_other_cycles_than_scrapes(prometheus: &Prometheus) -> Value {
     let cycles = "sum by (target) (oauth_probe_cycles_total{target!=\"scheduled\"})";
     prometheus.query(&format!("{cycles} != on (target) count_over_time(up{{target!=\"\"}}[1h])")).await
+}
+
+/// Nothing that joins what is known of one exporter meets it twice.
+async fn assert_rules_and_dashboard_can_be_computed(prometheus: &Prometheus) {
+    let answer = http::get(&format!("{}/api/v1/rules", prometheus.url), &[]).await.json();
+    let groups = answer["data"]["groups"].as_array().unwrap();
+    let rules: Vec<_> = groups.iter().flat_map(|group| group["rules"].as_array().unwrap()).collect();
+    assert!(rules.iter().any(|rule| rule["health"] == "ok"));
+    let broken: Vec<_> = rules.iter().filter(|rule| rule["health"] == "err").collect();
+    assert!(broken.is_empty(), "{broken:?}");
+
+    let dashboard = fs::read_to_string(root("dashboards/oauth-probe.json")).unwrap();
+    let queries = dashboard.lines().filter_map(|line| line.trim().strip_prefix("\"expr\": ")?.strip_suffix(','));
+    let of_exporters: Vec<String> = queries
+        .filter(|query| query.contains("build_info"))
+        .map(|query| serde_json::from_str(query).unwrap())
+        .collect();
+    assert!(of_exporters.len() > 2, "{of_exporters:?}");
+    for query in of_exporters {
+        let query = query
+            .replace("$job", ".*")
+            .replace("$instance", ".*")
+            .replace("$__range", "1h")
+            .replace("$__rate_interval", "1m");
+        assert_ne!(prometheus.query(&query).await, serde_json::json!([]), "{query}");
+    }
 }
 
 #[tokio::test]
@@ -94,6 +127,7 @@ async fn targets_that_it_discovers_arrive_under_the_right_labels_with_one_cycle_
     ] {
         assert_eq!(values(&prometheus, expression, "__name__").await, BTreeSet::new(), "{expression}");
     }
+    assert_rules_and_dashboard_can_be_computed(&prometheus).await;
     assert_eq!(simulator.control().counts("good").token_requests, 1, "the token is kept from scrape to scrape");
 }
 
