@@ -319,9 +319,9 @@ async fn who_waits_for_a_target_that_is_replaced_or_removed_is_answered_at_once(
         sleep(seconds(1)).await;
         assert!(!waiting.is_finished());
         if replaced {
-            stage.spawn(Target { timeout: seconds(9), ..off() })
+            stage.spawn(Target { timeout: seconds(9), ..off() });
         } else {
-            stage.fleet.stop("tested")
+            stage.fleet.stop("tested");
         }
         let stopped = Instant::now();
         waiting.await.unwrap();

@@ -53,7 +53,7 @@ impl Asked {
         let last = *self.ended.borrow();
         if self.wanted.wait_for(|wanted| *wanted > last).await.is_err() {
             // Nobody can ask any more.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -17,7 +17,7 @@ use crate::model::target::{ScheduleMode, Target};
 
 use super::App;
 use super::body::Chunks;
-use super::external_url::Scheme;
+use super::external_url::{ExternalUrl, Scheme};
 use super::host_header::address_asked;
 
 /// A chunk ends with the first group that makes it as long as this.
@@ -44,12 +44,12 @@ pub(super) async fn discover(State(app): State<Arc<App>>, RawQuery(query): RawQu
         return (StatusCode::BAD_REQUEST, NO_SELECTION).into_response();
     };
     let external = app.settings.external_url();
-    let Some(address) = external.map(|url| url.address()).or_else(|| address_asked(&headers)) else {
+    let Some(address) = external.map(ExternalUrl::address).or_else(|| address_asked(&headers)) else {
         return (StatusCode::BAD_REQUEST, NO_ADDRESS).into_response();
     };
     let way = Way {
         address: address.to_owned(),
-        scheme: external.map(|url| url.scheme()),
+        scheme: external.map(ExternalUrl::scheme),
         path: app.settings.outer_path("/probe"),
     };
     let groups = Groups { listing: (app.listing)(), selection, way, position: 0, part: Part::Beginning };
