@@ -59,6 +59,20 @@ pub enum ScheduleMode {
     Off,
 }
 
+impl ScheduleMode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::On, Self::Off];
+
+    /// As the configuration writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// How a token is asked for, and how long one is used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenSettings {
