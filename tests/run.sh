@@ -172,6 +172,26 @@ set_up_proxy() {
   ln -sfn "$DEPS/tinyproxy/usr/bin/tinyproxy" "$BIN/tinyproxy"
 }
 
+# Judges of the manual page and of the completions: unpacked, so that the machine's own shells stay as they are.
+set_up_page_and_shell_readers() {
+  local program
+  for program in mandoc zsh fish; do
+    [[ ! -x $BIN/$program ]] || continue
+    if has "$program"; then
+      ln -sfn "$(command -v "$program")" "$BIN/$program"
+    elif [[ $program == fish ]]; then
+      unpack_from_debian libpcre2-32-0 pcre2
+      unpack_from_debian fish fish
+      printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$(dirname "$DEPS"/pcre2/usr/lib/*/libpcre2-32.so.0)" \
+        "$DEPS/fish/usr/bin/fish" >"$BIN/fish"
+      chmod +x "$BIN/fish"
+    else
+      unpack_from_debian "$program" "$program"
+      ln -sfn "$(find "$DEPS/$program" -path "*/bin/$program" -type f -print -quit)" "$BIN/$program"
+    fi
+  done
+}
+
 install_from_pypi() {
   quietly "$VENV/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
     --require-hashes --only-binary=:all: -r "$1"
@@ -229,6 +249,7 @@ set_up() {
     set_up_alertmanager
     set_up_blackbox
     set_up_proxy
+    set_up_page_and_shell_readers
     set_up_python
     set_up_node
     set_up_oidc_provider

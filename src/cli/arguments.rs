@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 const AFTER_HELP: &str = "\
 Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
 Served: / (links), /metrics, /metrics?target=NAME, /-/healthy, /-/ready; POST /-/reload.
 Signals: SIGTERM and SIGINT end it; SIGHUP has the configuration loaded anew, as POST /-/reload does. A secret's file is
 read anew every time.
+`completions bash` (or zsh, fish) and `man` print what their names say.
 Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong arguments or configuration.";
 
 /// Probes APIs that are protected by OAuth 2.0 client credentials and exports what it finds to Prometheus.
@@ -18,7 +20,7 @@ Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong argum
 /// Without a configuration file, one target is made from the environment variables AUTHORIZATION_SERVER,
 /// RESOURCE_SERVER, PARTNER_OA_CLIENT_ID and PARTNER_OA_SECRET (or PARTNER_OA_SECRET_FILE).
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110, after_help = AFTER_HELP)]
+#[command(version, max_term_width = 110, subcommand_value_name = "COMMAND", after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -66,6 +68,12 @@ pub(super) enum Command {
     Demo(DemoArguments),
     /// Ask a running exporter whether it is healthy, for containers without a shell.
     Healthcheck(HealthcheckArguments),
+    /// Print completions for a shell.
+    #[command(hide = true)]
+    Completions { shell: Shell },
+    /// Print the manual page, in roff.
+    #[command(hide = true)]
+    Man,
 }
 
 /// For every command.

@@ -84,6 +84,8 @@ impl TargetObserver {
                     status = attempt.and_then(|attempt| attempt.trace.status),
                     failing_seconds,
                     duration_seconds = attempt.map(|attempt| attempt.trace.duration.as_secs_f64()),
+                    // Nobody who has seen it work needs to be told.
+                    help = last.verdict.is_none().then(|| format!("oauth-probe-exporter check {}", self.name())),
                     "target fails"
                 );
             }
