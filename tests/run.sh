@@ -172,6 +172,12 @@ set_up_proxy() {
   ln -sfn "$DEPS/tinyproxy/usr/bin/tinyproxy" "$BIN/tinyproxy"
 }
 
+# systemd judges the unit and, as the first process of a container, runs it.
+set_up_systemd() {
+  has systemd-analyze && has systemd-nspawn && has nsenter && has setpriv ||
+    install_from_debian systemd systemd-container util-linux
+}
+
 # Judges of the manual page and of the completions: unpacked, so that the machine's own shells stay as they are.
 set_up_page_and_shell_readers() {
   local program
@@ -249,6 +255,7 @@ set_up() {
     set_up_alertmanager
     set_up_blackbox
     set_up_proxy
+    set_up_systemd
     set_up_page_and_shell_readers
     set_up_python
     set_up_node
