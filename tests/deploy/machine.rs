@@ -4,11 +4,13 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{PROGRAM, Said, as_root, run};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A minute of patience.
+const TRIES: usize = 1200;
+const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) const INSTALLED: &str = "/usr/local/bin/oauth-probe-exporter";
 
 /// It is gone with its value.
@@ -73,14 +75,14 @@ impl Machine {
     }
 
     pub(crate) fn wait_until(&mut self, what: &str, is_met: impl Fn(&mut Self) -> bool) {
-        let started = Instant::now();
-        while !is_met(self) {
-            if started.elapsed() > PATIENCE {
-                let journal = self.run(&["journalctl", "--no-pager", "--lines=50"]).text;
-                panic!("never came: {what}\n{journal}\n{}", self.get("/metrics"));
+        for _ in 0..TRIES {
+            if is_met(self) {
+                return;
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(PAUSE);
         }
+        let journal = self.run(&["journalctl", "--no-pager", "--lines=50"]).text;
+        panic!("never came: {what}\n{journal}\n{}", self.get("/metrics"));
     }
 
     /// Starts `demo` in the machine's network.

@@ -1,6 +1,9 @@
 //! What `deploy/` ships, judged by the programs that will read it: systemd, kubectl, docker-compose, promtool, hadolint.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod custom_resources;
+mod documents;
+mod kubernetes;
 mod machine;
 mod systemd;
 
@@ -12,6 +15,12 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_oauth-probe-exporter");
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn test_dep(path: &str) -> PathBuf {
+    let path = root(".test-deps").join(path);
+    assert!(path.exists(), "{} is missing: run tests/run.sh --only-setup", path.display());
+    path
 }
 
 fn read(path: &str) -> String {
