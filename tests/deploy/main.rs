@@ -3,6 +3,7 @@
 
 mod compose;
 mod custom_resources;
+mod dockerfile;
 mod documents;
 mod kubernetes;
 mod machine;
