@@ -240,7 +240,7 @@ async fn first_lines_of_the_log_say_where_and_when_and_what_to_do_next() {
     for expected in [
         format!("address={address} metrics=http://{address}/metrics"),
         "targets=2 first_cycles_within=\"1m 30s\"".to_owned(),
-        "help=\"oauth-probe-exporter check soon\"".to_owned(),
+        "help=\"`oauth-probe-exporter check soon` with the same configuration says what to do\"".to_owned(),
     ] {
         assert!(log.contains(&expected), "{expected} in\n{log}");
     }
