@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::server::{ExternalUrl, TimeoutOffset, WebSettings};
 
@@ -15,6 +16,7 @@ Something is broken? `check` asks once, as the exporter would, and says what it 
 Served: / (links), /metrics, /metrics?target=NAME, /probe?target=NAME, /sd, /-/healthy, /-/ready; POST /-/reload.
 Signals: SIGTERM and SIGINT end it; SIGHUP has the configuration loaded anew, as POST /-/reload does. A secret's file is
 read anew every time.
+`completions bash` (or zsh, fish) and `man` print what their names say.
 Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong arguments or configuration.";
 
 /// Probes APIs that are protected by OAuth 2.0 client credentials and exports what it finds to Prometheus.
@@ -22,7 +24,7 @@ Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong argum
 /// Without a configuration file, one target is made from the environment variables AUTHORIZATION_SERVER,
 /// RESOURCE_SERVER, PARTNER_OA_CLIENT_ID and PARTNER_OA_SECRET (or PARTNER_OA_SECRET_FILE).
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110, after_help = AFTER_HELP)]
+#[command(version, max_term_width = 110, subcommand_value_name = "COMMAND", after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -70,6 +72,12 @@ pub(super) enum Command {
     Demo(DemoArguments),
     /// Ask a running exporter whether it is healthy, for containers without a shell.
     Healthcheck(HealthcheckArguments),
+    /// Print completions for a shell.
+    #[command(hide = true)]
+    Completions { shell: Shell },
+    /// Print the manual page, in roff.
+    #[command(hide = true)]
+    Man,
 }
 
 /// For every command.

@@ -69,10 +69,19 @@ pub(super) fn run(common: &Common, arguments: &CheckArguments) -> Result<ExitCod
 fn select(config: Config, names: &[String]) -> Result<Vec<Arc<Target>>, Stop> {
     let known: Vec<_> = config.targets.iter().map(|target| target.name.clone()).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
-        return Err(Stop::usage(format!("there is no target named {unknown}; there are: {}", known.join(", "))));
+        return Err(Stop::usage(format_args!("there is no target named {unknown}; there are: {}", some(&known))));
     }
     let wanted = |target: &Target| names.is_empty() || names.contains(&target.name);
     Ok(config.targets.into_iter().filter(wanted).map(Arc::new).collect())
+}
+
+/// As many as a line holds.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    match names.split_at_checked(SHOWN) {
+        Some((shown, more @ [_, ..])) => format!("{} and {} more", shown.join(", "), more.len()),
+        _ => names.join(", "),
+    }
 }
 
 /// In the order of the targets.

@@ -1,16 +1,15 @@
 //! `serve`: probes all targets on their schedules and serves what is found.
 
-use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::clock::{BootClock, Clock};
-use crate::model::target::{ScheduleMode, Target};
 use crate::server::{App, Bound, WebSettings};
 
 use super::arguments::{Common, ServeArguments, WebPaths};
+use super::config_check;
+use super::healthcheck::local;
 use super::reload;
-use super::secret_file::{self, api_key_file, unreadable, unreadable_secret};
 use super::setup;
 use super::signals::Signals;
 use super::stop::Stop;
@@ -18,7 +17,7 @@ use super::supervisor::{Prepared, Source, Supervisor};
 
 pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
     if arguments.config_check {
-        return check_config(common);
+        return config_check::run(common, arguments);
     }
     setup::logging(common)?;
     setup::block_on(async {
@@ -64,10 +63,12 @@ impl Exporter {
     pub(super) async fn run(self, signals: Signals) -> Result<(), Stop> {
         let Self { bound, web, mut supervisor, prepared, source } = self;
         for address in bound.addresses() {
-            tracing::info!(%address, "listening");
+            let metrics = format!("http://{}{}", local(&address.to_string()), web.metrics_path());
+            tracing::info!(%address, metrics, "listening");
         }
+        let first_cycles = prepared.first_cycles_within().map(|span| humantime::format_duration(span).to_string());
         let targets = supervisor.apply(prepared).added;
-        tracing::info!(targets, version = env!("CARGO_PKG_VERSION"), "probing");
+        tracing::info!(targets, first_cycles_within = first_cycles, version = env!("CARGO_PKG_VERSION"), "probing");
         let (reloader, requests) = reload::channel();
         let app = App {
             metrics: Arc::clone(supervisor.metrics()),
@@ -85,38 +86,4 @@ impl Exporter {
             died = supervisor.run(requests, source) => Err(Stop::failed(died)),
         }
     }
-}
-
-fn check_config(common: &Common) -> Result<ExitCode, Stop> {
-    let config = setup::load_config(common)?;
-    let mut text = "The configuration is valid. This would run:\n".to_owned();
-    for target in &config.targets {
-        // Writing to a string cannot fail.
-        let _ = write_target(&mut text, target);
-    }
-    // Files are opened too, so that a wrong certificate is found here and not at the start.
-    Supervisor::new(BootClock.now()).prepare(config).map_err(Stop::usage)?;
-    setup::print(&text)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn write_target(text: &mut String, target: &Target) -> fmt::Result {
-    let rhythm = match target.schedule {
-        ScheduleMode::On => format!("every {}", humantime::format_duration(target.interval)),
-        ScheduleMode::Off => "only when /probe is asked".to_owned(),
-    };
-    let (token, ping) = (target.authorization_host(), target.resource_host());
-    writeln!(
-        text,
-        "  {}: client {} {rhythm}, token from {token}, ping to {ping}",
-        target.name, target.token.client_id
-    )?;
-    if let Some((path, problem)) = unreadable_secret(target) {
-        let (kind, path) = (secret_file::kind(target), path.display());
-        writeln!(text, "    its {kind} cannot be read now, and its cycles fail until it can: {path}: {problem}")?;
-    }
-    if let Some((path, problem)) = api_key_file(target).and_then(unreadable) {
-        writeln!(text, "    its API key cannot be read now: {}: {problem}", path.display())?;
-    }
-    Ok(())
 }

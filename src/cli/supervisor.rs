@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
@@ -57,6 +58,15 @@ pub(super) struct Prepared {
     jobs: Vec<TargetJob>,
     removed: Vec<String>,
     changes: Changes,
+}
+
+impl Prepared {
+    /// When every scheduled target will have begun its first cycle, counted from the start; `None` if none is
+    /// scheduled.
+    pub(super) fn first_cycles_within(&self) -> Option<Duration> {
+        let scheduled = self.jobs.iter().map(|job| &job.target).filter(|target| target.schedule == ScheduleMode::On);
+        scheduled.map(|target| target.interval).max()
+    }
 }
 
 impl Supervisor {

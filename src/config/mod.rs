@@ -10,6 +10,7 @@ mod collections;
 mod document;
 mod environment;
 mod fields;
+mod foreign;
 mod mistake;
 mod raw;
 mod resolve;
@@ -38,7 +39,8 @@ pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
     let shown = path.display().to_string();
     let unreadable = |error: std::io::Error| {
-        ConfigError::single(&shown, format_args!("cannot be read: {error}; check --config.file"))
+        let advice = what_to_do(path, error.kind());
+        ConfigError::single(&shown, format_args!("cannot be read: {error}; {advice}"))
     };
     let bytes = read_regular(path, LONGEST_CONFIGURATION).map_err(unreadable)?;
     let text = str::from_utf8(&bytes).map_err(|error| {
@@ -46,6 +48,23 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigE
         ConfigError::single(&shown, format_args!("line {line} is not UTF-8; save the file as UTF-8"))
     })?;
     document::read(text, &shown, path.parent().unwrap_or(Path::new("")), environment)
+}
+
+/// What most likely went wrong with a name on the command line, or what to do about the file.
+fn what_to_do(path: &Path, kind: std::io::ErrorKind) -> String {
+    use std::io::ErrorKind;
+    match kind {
+        ErrorKind::NotFound if path.starts_with("~") => {
+            "no shell replaces `~` behind `=`; write `--config.file ~/…`, or the home directory out".to_owned()
+        }
+        ErrorKind::NotFound if path.is_relative() => match std::env::current_dir() {
+            Ok(directory) => format!("looked for in {}; check --config.file", directory.display()),
+            Err(_) => "the working directory is not there either; check --config.file".to_owned(),
+        },
+        ErrorKind::IsADirectory => "name the file in it".to_owned(),
+        ErrorKind::PermissionDenied => "let that user read it and enter the directories above it".to_owned(),
+        _ => "check --config.file".to_owned(),
+    }
 }
 
 /// Reads a configuration from `text`; `file` is what messages call it. Relative file names in it stay relative.
