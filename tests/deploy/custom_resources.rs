@@ -66,6 +66,8 @@ struct ScrapeConfig {
     _scrape_interval: String,
     #[serde(rename = "scrapeTimeout")]
     _scrape_timeout: String,
+    #[serde(rename = "honorLabels")]
+    _honor_labels: bool,
     #[serde(rename = "httpSDConfigs")]
     _http_sd_configs: Vec<HttpSdConfig>,
     #[serde(rename = "relabelings")]

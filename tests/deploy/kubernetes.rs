@@ -233,6 +233,7 @@ fn scrape_config(spec: &Value, found: &[&str]) -> Value {
         "scrape_timeout": spec["scrapeTimeout"],
         "static_configs": found.iter().map(group).collect::<Vec<_>>(),
         "relabel_configs": relabelings("relabelings"),
+        "honor_labels": spec["honorLabels"],
         "metric_relabel_configs": relabelings("metricRelabelings"),
     }] })
 }
