@@ -9,7 +9,7 @@ use crate::model::fault::{Cause, Request};
 use crate::model::report::{CycleReport, Phase};
 
 use super::readings::unix_millis;
-use super::status::{CycleRecord, FailureRecord, Latency, Timestamp};
+use super::status::{CycleRecord, FailureRecord, Glance, Timestamp};
 use blocks::Blocks;
 
 /// Failures that are remembered when their cycles no longer are.
@@ -75,7 +75,7 @@ impl History {
     pub(super) fn failures(&self) -> Vec<FailureRecord> {
         let shown = |past: &PastFailure| FailureRecord {
             first: Timestamp::from_unix_millis(past.first),
-            ended: Timestamp::from_unix_millis(past.last),
+            last: Timestamp::from_unix_millis(past.last),
             count: past.count,
             blame: past.cause.into(),
             phase: past.phase,
@@ -155,10 +155,10 @@ impl Past {
         record::split(&self.bytes).filter_map(record::cycle)
     }
 
-    /// Of the pings of the last so many cycles, the oldest first.
-    pub(super) fn latencies(&self, most: usize) -> Vec<Latency> {
+    /// The last so many cycles, the oldest first.
+    pub(super) fn glances(&self, most: usize) -> Vec<Glance> {
         let passed_over = self.cycles.saturating_sub(most);
-        record::split(&self.bytes).skip(passed_over).filter_map(record::latency).collect()
+        record::split(&self.bytes).skip(passed_over).filter_map(record::glance).collect()
     }
 }
 

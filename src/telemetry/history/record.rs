@@ -9,7 +9,7 @@
 use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::{Attempt, CycleReport, Phase};
 use crate::telemetry::readings::unix_millis;
-use crate::telemetry::status::{AttemptRecord, Blame, CycleRecord, Latency, PhaseRecord, Seconds, Timestamp};
+use crate::telemetry::status::{AttemptRecord, Blame, CycleRecord, Glance, PhaseRecord, Seconds, Timestamp};
 
 const CYCLE: usize = 8;
 const ATTEMPT: usize = 8;
@@ -65,16 +65,15 @@ pub(super) fn cycle(record: &[u8]) -> Option<CycleRecord> {
     Some(CycleRecord { ended: head.ended, failure: head.cause.map(Blame::from), attempts })
 }
 
-/// Of its last ping, if it came that far.
-pub(super) fn latency(record: &[u8]) -> Option<Latency> {
-    let (Head { ended, .. }, mut rest) = Head::read(record)?;
-    let heads = std::iter::from_fn(|| {
-        let head = AttemptHead::read(&mut rest)?;
+/// The cycle that a record is of, at a glance.
+pub(super) fn glance(record: &[u8]) -> Option<Glance> {
+    let (Head { ended, cause }, mut rest) = Head::read(record)?;
+    let mut attempts = [None; Request::ALL.len()];
+    while let Some(head) = AttemptHead::read(&mut rest) {
         rest = rest.get(2 * head.happened().count()..)?;
-        Some(head)
-    });
-    let ping = heads.filter(|head| head.request == Request::Ping).last()?;
-    Some(Latency { ended, duration: Seconds(ping.duration), reason: ping.reason })
+        attempts[head.request.index()] = Some(head.reason.map_or(Ok(Seconds(head.duration)), Err));
+    }
+    Some(Glance { ended, failure: cause.map(|cause| cause.reason), attempts })
 }
 
 /// What a record begins with.
@@ -250,13 +249,17 @@ mod tests {
     }
 
     #[test]
-    fn latency_is_that_of_the_last_ping() {
+    fn glance_has_the_last_attempt_at_each_request() {
         let token = || attempt(Request::Token, None, all_phases());
-        let refused = attempt(Request::Ping, Some(Reason::TokenRejected), all_phases());
-        let attempts = vec![refused, token(), attempt(Request::Ping, None, Phases::default())];
-        let read = latency(&written(&report(Ok(()), attempts))).expect("a ping");
-        assert_eq!((read.duration, read.reason), (Seconds(1.234_567), None));
-        assert_eq!(latency(&written(&report(Ok(()), vec![token()]))), None);
+        let refused = || attempt(Request::Ping, Some(Reason::TokenRejected), all_phases());
+        let good = Some(Ok(Seconds(1.234_567)));
+        let attempts = vec![refused(), token(), attempt(Request::Ping, None, Phases::default())];
+        let healed = glance(&written(&report(Ok(()), attempts))).expect("a cycle");
+        assert_eq!((healed.failure, healed.attempts), (None, [good, good]));
+        let cause = Cause { request: Request::Ping, reason: Reason::TokenRejected };
+        let failed = glance(&written(&report(Err(cause), vec![refused()]))).expect("a cycle");
+        let reason = Reason::TokenRejected;
+        assert_eq!((failed.failure, failed.attempts), (Some(reason), [None, Some(Err(reason))]));
     }
 
     #[test]

@@ -14,13 +14,11 @@ mod summary;
 mod values;
 mod warning;
 
-pub use details::{
-    AttemptRecord, CertificateStatus, CheckStatus, CycleRecord, FailureRecord, PhaseRecord, TargetDetails,
-};
+pub use details::{AttemptRecord, CheckStatus, CycleRecord, FailureRecord, PhaseRecord, ServerStatus, TargetDetails};
 pub use failure::{Blame, FailureStatus};
 pub use fleet::{Counts, FleetStatus, LastLoad};
 pub use reader::{Listing, Status};
 pub use selection::{InvalidSelection, Selection, Standing};
-pub use summary::{Latency, RequestStatus, Requests, State, TargetSummary, TokenStatus};
+pub use summary::{Glance, RequestStatus, Requests, State, TargetSummary, TokenStatus};
 pub use values::{Seconds, Timestamp};
 pub use warning::WarningStatus;

@@ -15,14 +15,14 @@ use crate::telemetry::readings::{LastAttempt, Readings};
 use crate::telemetry::settings::TargetSettings;
 use crate::telemetry::target::TargetMetrics;
 
-use super::details::{CertificateStatus, CheckStatus, TargetDetails};
+use super::details::{CheckStatus, ServerStatus, TargetDetails};
 use super::failure::FailureStatus;
 use super::summary::{RequestStatus, Requests, State, TargetSummary, TokenStatus};
 use super::values::{Seconds, Timestamp};
 use super::warning::WarningStatus;
 
-/// Pings in a small plot.
-const LATENCIES: usize = 40;
+/// Cycles in a small plot.
+const GLANCES: usize = 60;
 
 /// One target with its numbers as they were at `now`.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Reading {
             token: readings.token.held.map(|held| self.token(held)),
             next_token_request: readings.token.next_request.map(Timestamp::from),
             requests: Requests { token: self.request(Request::Token), ping: self.request(Request::Ping) },
-            latencies: self.target.history().past().latencies(LATENCIES),
+            glances: self.target.history().past().glances(GLANCES),
         }
     }
 
@@ -105,7 +105,7 @@ impl Reading {
         TargetDetails {
             summary: self.summary(),
             checks: checks.map(|last| CheckStatus::from(&last.outcome)).collect(),
-            certificates: Request::ALL.into_iter().map(|request| self.certificates(request)).collect(),
+            servers: Request::ALL.into_iter().map(|request| self.server(request)).collect(),
             cycles,
             failures,
             configuration: TargetSettings::of(&self.target.probed),
@@ -227,14 +227,14 @@ impl Reading {
         }
     }
 
-    fn certificates(&self, request: Request) -> CertificateStatus {
+    fn server(&self, request: Request) -> ServerStatus {
         let seen = &self.readings.requests[request.index()];
         let time = |wall: SystemTime| Timestamp::from(wall);
-        CertificateStatus {
+        ServerStatus {
             request,
-            leaf_expires: seen.server_chain.map(|chain| time(chain.leaf)),
-            earliest_expires: seen.server_chain.map(|chain| time(chain.earliest)),
-            client_expires: seen.client_certificate_expiry.map(time),
+            certificate_expires: seen.server_chain.map(|chain| time(chain.leaf)),
+            chain_expires: seen.server_chain.map(|chain| time(chain.earliest)),
+            client_certificate_expires: seen.client_certificate_expiry.map(time),
             clock_skew_seconds: seen.last.and_then(|attempt| attempt.clock_skew).map(Seconds::rounded),
         }
     }

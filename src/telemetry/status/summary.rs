@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::fault::{Fault, Reason};
+use crate::model::fault::{Fault, Reason, Request};
 use crate::model::target::ScheduleMode;
 
 use super::failure::FailureStatus;
@@ -74,9 +74,9 @@ pub struct TargetSummary {
     pub next_token_request: Option<Timestamp>,
     /// The two requests.
     pub requests: Requests,
-    /// Of the last pings, the oldest first. The API shows whole cycles instead, and only of one target.
+    /// The last cycles, the oldest first, for small plots. The API shows whole cycles instead, and only of one target.
     #[serde(skip)]
-    pub latencies: Vec<Latency>,
+    pub glances: Vec<Glance>,
 }
 
 /// The two requests of a cycle.
@@ -130,13 +130,13 @@ pub struct TokenStatus {
     pub scopes_missing: usize,
 }
 
-/// One ping in a small plot.
+/// One cycle in small plots.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Latency {
-    /// End of its cycle.
+pub struct Glance {
+    /// When it ended.
     pub ended: Timestamp,
-    /// How long it took.
-    pub duration: Seconds,
     /// Why it failed, if it did.
-    pub reason: Option<Reason>,
+    pub failure: Option<Reason>,
+    /// By [`Request::index`]: how long the last attempt took, or why it failed; `None` if there was none.
+    pub attempts: [Option<Result<Seconds, Reason>>; Request::ALL.len()],
 }
