@@ -304,3 +304,33 @@ fn host(url: &Url) -> String {
         None => name.to_owned(),
     }
 }
+
+/// Whether what is sent there can be read on the way.
+#[must_use]
+pub fn is_exposed(server: &Url) -> bool {
+    let is_loopback = match server.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    server.scheme() == "http" && !is_loopback
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_reached_in_plain_text() {
+        for url in
+            ["http://localhost:1", "http://LOCALHOST", "http://127.8.9.1", "http://[::1]:80", "https://a.example"]
+        {
+            assert!(!is_exposed(&url.parse().expect("a URL")), "{url}");
+        }
+        for url in ["http://a.example", "http://10.0.0.1", "http://localhost.example", "http://[::2]", "http://0.0.0.0"]
+        {
+            assert!(is_exposed(&url.parse().expect("a URL")), "{url}");
+        }
+    }
+}
