@@ -60,6 +60,20 @@ pub enum ScheduleMode {
     Off,
 }
 
+impl ScheduleMode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::On, Self::Off];
+
+    /// As the configuration writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// How a token is asked for, and how long one is used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenSettings {
@@ -209,17 +223,6 @@ pub struct ProxyUrl {
     pub address: Url,
     /// User and password.
     pub credentials: Option<(String, Secret)>,
-}
-
-impl ScheduleMode {
-    /// Its name in the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Off => "off",
-        }
-    }
 }
 
 impl ClientAuthentication {
