@@ -162,16 +162,17 @@ impl Supervisor {
 }
 
 impl InForce {
-    fn prepare(&self, config: Config, metrics: &Arc<Metrics>) -> Result<Prepared, String> {
+    fn prepare(&self, mut config: Config, metrics: &Arc<Metrics>) -> Result<Prepared, String> {
         let mut pool = self.pool.successor();
         let kept = self.kept(&config);
+        for target in &mut config.targets {
+            if let Some(before) = kept.get(&target.name) {
+                *target = Arc::clone(before);
+            }
+        }
         let shown = metrics.renewed(&config, BootClock.now(), |target| kept.contains_key(&target.name));
         let (unchanged, on_every_series) = (kept.len(), OnEverySeries::of(&config));
-        let in_order = config.targets.into_iter().map(|target| match kept.get(&target.name) {
-            Some(before) => Arc::clone(before),
-            None => Arc::new(target),
-        });
-        let listing = Listing { vantage: config.vantage, targets: in_order.collect() };
+        let listing = Listing { vantage: config.vantage, targets: config.targets };
         let begun = listing.targets.iter().filter(|target| !kept.contains_key(&target.name)).cloned().collect();
         let wires = wires(begun, &mut pool)?;
         let targets: HashMap<_, _> =
@@ -188,8 +189,8 @@ impl InForce {
         if OnEverySeries::of(config) != self.on_every_series {
             return HashMap::new();
         }
-        let same = |target: &Target| {
-            let before = self.targets.get(&target.name).filter(|before| ***before == *target)?;
+        let same = |target: &Arc<Target>| {
+            let before = self.targets.get(&target.name).filter(|before| **before == *target)?;
             Some((target.name.clone(), Arc::clone(before)))
         };
         config.targets.iter().filter_map(same).collect()

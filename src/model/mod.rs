@@ -18,3 +18,4 @@ pub mod target;
 pub mod time;
 pub mod token;
 mod trigger;
+pub mod warning;

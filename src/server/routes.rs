@@ -16,6 +16,7 @@ use tower_http::compression::CompressionLayer;
 use url::form_urlencoded;
 
 use super::App;
+use super::api;
 use super::body::{Chunks, Paced};
 use super::discovery::discover;
 use super::probe::probe;
@@ -29,6 +30,10 @@ pub(super) fn router(app: App) -> Router {
         // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
         .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
         .route(&settings.at("/-/reload"), post(reload))
+        .route(&settings.at("/api/v1/targets"), get(api::targets))
+        // A name may have slashes in it, encoded or not.
+        .route(&settings.at("/api/v1/targets/{*name}"), get(api::target))
+        .route(&settings.at("/config"), get(api::config))
         .route(&settings.at("/probe"), get(probe))
         .route(&settings.at("/sd"), get(discover))
         .route(&settings.at(settings.telemetry_path()), get(metrics));
