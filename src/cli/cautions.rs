@@ -1,5 +1,6 @@
 //! What is allowed in a configuration, and yet is probably not meant: for `--config.check`.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::model::fault::Request;
@@ -16,7 +17,7 @@ const SOON: Duration = Duration::from_secs(30 * 86_400);
 const LONGEST_ALERTED_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A line for each caution, as many as a person reads. Secrets are read, and nothing of them is shown.
-pub(super) fn cautions(targets: &[Target], now: SystemTime) -> Vec<String> {
+pub(super) fn cautions(targets: &[Arc<Target>], now: SystemTime) -> Vec<String> {
     let mut grouped = Grouped::default();
     for target in targets {
         for caution in of_target(target, now) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::target::{ScheduleMode, Target};
@@ -23,7 +24,7 @@ pub(super) struct Rates(BTreeMap<String, Rate>);
 
 impl Rates {
     /// Of those that run on schedules of their own.
-    pub(super) fn of(targets: &[Target]) -> Self {
+    pub(super) fn of(targets: &[Arc<Target>]) -> Self {
         let mut rates: BTreeMap<String, Rate> = BTreeMap::new();
         for target in targets.iter().filter(|target| target.schedule == ScheduleMode::On) {
             let pings = per_minute(target.interval);
