@@ -42,7 +42,7 @@ targets:
       refresh_margin: 0s
       scopes: ["urn:a", "b,c", "[d]", "#e", "~"]
       params: { "a b": c4naRyM4rk, resource: c4naRyM4rk }
-      tls: { server_name: "::1", ca_file: "~/ca: 1.pem" }
+      tls: { server_name: "::1", ca_file: "./~/ca: 1.pem" }
     ping:
       path: //evil.example/x
       headers: { X-Odd: "c4naRyM4rk" }
