@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use oauth_probe_exporter::config;
@@ -84,8 +85,8 @@ fn parse(text: &str) -> Config {
 }
 
 fn only(config: Config) -> Target {
-    let [target] = <[Target; 1]>::try_from(config.targets).expect("one target");
-    target
+    let [target] = <[Arc<Target>; 1]>::try_from(config.targets).expect("one target");
+    Arc::unwrap_or_clone(target)
 }
 
 fn inline(secret: &str) -> SecretSource {
@@ -252,7 +253,7 @@ targets:
     ping: { headers: { x-one: 3 }, expect: { json: {} } }
 ",
     );
-    let [plain, changed] = <[Target; 2]>::try_from(config.targets).expect("two targets");
+    let [plain, changed] = <[Arc<Target>; 2]>::try_from(config.targets).expect("two targets");
     let source = |target: &Target| match &target.token.authentication {
         ClientAuthentication::Post { secret } => secret.clone(),
         other => panic!("{other:?}"),

@@ -355,7 +355,7 @@ async fn debug_forms_show_no_secret() {
     setting.assert_silent(&format!("{config:?}\n{config:#?}"));
     let mut pool = ClientPool::new();
     for target in config.targets {
-        let wire = HttpWire::new(Arc::new(target), &mut pool).unwrap();
+        let wire = HttpWire::new(target, &mut pool).unwrap();
         setting.assert_silent(&format!("{wire:?}\n{pool:?}"));
     }
 }

@@ -72,7 +72,7 @@ fn select(config: Config, names: &[String]) -> Result<Vec<Arc<Target>>, Stop> {
         return Err(Stop::usage(format!("there is no target named {unknown}; there are: {}", known.join(", "))));
     }
     let wanted = |target: &Target| names.is_empty() || names.contains(&target.name);
-    Ok(config.targets.into_iter().filter(wanted).map(Arc::new).collect())
+    Ok(config.targets.into_iter().filter(|target| wanted(target)).collect())
 }
 
 /// In the order of the targets.
@@ -288,13 +288,7 @@ fn json_phases(phases: Phases) -> JsonPhases {
     }
 }
 
-/// What is asked by `request`, without a query, in which a secret might stand.
+/// What is asked by `request`.
 pub(super) fn url(target: &Target, request: Request) -> String {
-    let endpoint = match request {
-        Request::Token => &target.token.endpoint,
-        Request::Ping => &target.ping.endpoint,
-    };
-    let mut shown = endpoint.clone();
-    shown.set_query(None);
-    shown.into()
+    target.shown_url(request)
 }

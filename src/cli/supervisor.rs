@@ -133,14 +133,18 @@ impl Supervisor {
 }
 
 impl InForce {
-    fn prepare(&self, config: Config, metrics: &Arc<Metrics>) -> Result<Prepared, String> {
+    fn prepare(&self, mut config: Config, metrics: &Arc<Metrics>) -> Result<Prepared, String> {
         let mut pool = self.pool.successor();
         let kept = self.kept(&config);
+        for target in &mut config.targets {
+            if let Some(before) = kept.get(&target.name) {
+                *target = Arc::clone(before);
+            }
+        }
         let shown = metrics.renewed(&config, BootClock.now(), |target| kept.contains_key(&target.name));
         let (unchanged, on_every_series) = (kept.len(), OnEverySeries::of(&config));
         let mut targets = kept;
-        let begun: Vec<_> =
-            config.targets.into_iter().filter(|target| !targets.contains_key(&target.name)).map(Arc::new).collect();
+        let begun: Vec<_> = config.targets.into_iter().filter(|target| !targets.contains_key(&target.name)).collect();
         targets.extend(begun.iter().map(|target| (target.name.clone(), Arc::clone(target))));
         let wires = wires(begun, &mut pool)?;
         let jobs: Vec<_> = wires.into_iter().map(|(target, wire)| job(target, wire, &shown, metrics)).collect();
@@ -155,8 +159,8 @@ impl InForce {
         if OnEverySeries::of(config) != self.on_every_series {
             return HashMap::new();
         }
-        let same = |target: &Target| {
-            let before = self.targets.get(&target.name).filter(|before| ***before == *target)?;
+        let same = |target: &Arc<Target>| {
+            let before = self.targets.get(&target.name).filter(|before| **before == *target)?;
             Some((target.name.clone(), Arc::clone(before)))
         };
         config.targets.iter().filter_map(same).collect()

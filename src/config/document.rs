@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::fields::Spot;
@@ -65,7 +66,7 @@ fn read_root(root: &Node<'_>, directory: &Path, environment: Environment<'_>, re
     let mut fields = Spot { node: root, place, report }.fields()?;
     let vantage = fields.take("vantage", |spot| scalars::plain_text(spot, "name where this exporter stands"));
     let latency_buckets = fields.take("latency_buckets", latency_buckets);
-    let history = fields.take("history", |spot| scalars::integer(spot, &(1..=10_000_usize)));
+    let history = fields.take("history", |spot| scalars::integer(spot, &(0..=10_000_usize)));
     let defaults = fields.map("defaults", read_defaults);
     let targets = fields.take("targets", |spot| read_targets(spot, &defaults, directory, environment));
     if targets.is_absent() {
@@ -89,6 +90,7 @@ fn refuse_whole(report: &mut Report, line: usize, what: &str) {
 
 /// The given targets, and the defaults for everything beside them.
 pub(super) fn config_of(targets: Vec<Target>) -> Config {
+    let targets = targets.into_iter().map(Arc::new).collect();
     Config { vantage: None, latency_buckets: LATENCY_BUCKETS.to_vec(), history: HISTORY, targets }
 }
 

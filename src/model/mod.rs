@@ -17,3 +17,4 @@ pub mod target;
 pub mod time;
 pub mod token;
 mod trigger;
+pub mod warning;

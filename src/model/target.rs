@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -13,7 +14,7 @@ use super::fault::Request;
 use super::secret::Secret;
 
 /// Everything the exporter was told to do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where this exporter stands; a label on every series when set.
     pub vantage: Option<String>,
@@ -21,8 +22,8 @@ pub struct Config {
     pub latency_buckets: Vec<f64>,
     /// Cycles kept per target for the status page.
     pub history: usize,
-    /// What is probed; names are distinct.
-    pub targets: Vec<Target>,
+    /// What is probed; names are distinct. Shared by everything that works on a target or shows it.
+    pub targets: Vec<Arc<Target>>,
 }
 
 /// One OAuth 2.0 client of one environment.
@@ -210,6 +211,17 @@ pub struct ProxyUrl {
     pub credentials: Option<(String, Secret)>,
 }
 
+impl ScheduleMode {
+    /// Its name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
 impl ClientAuthentication {
     /// The file that holds the secret or the private key, if one does.
     #[must_use]
@@ -244,6 +256,23 @@ impl Target {
     pub fn shares_token_with(&self, other: &Self) -> bool {
         let theirs = TokenSettings { policy: self.token.policy, ..other.token.clone() };
         self.token == theirs && self.ping.endpoint == other.ping.endpoint
+    }
+
+    /// What is asked by `request`.
+    #[must_use]
+    pub const fn endpoint(&self, request: Request) -> &Url {
+        match request {
+            Request::Token => &self.token.endpoint,
+            Request::Ping => &self.ping.endpoint,
+        }
+    }
+
+    /// The same as it may be shown: without a query, in which a secret might stand.
+    #[must_use]
+    pub fn shown_url(&self, request: Request) -> String {
+        let mut shown = self.endpoint(request).clone();
+        shown.set_query(None);
+        shown.into()
     }
 
     /// How the server that `request` asks is reached.

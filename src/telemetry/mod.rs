@@ -7,6 +7,7 @@ pub mod logging;
 mod metrics;
 mod own;
 mod readings;
+pub mod status;
 mod target;
 mod text;
 mod view;

@@ -14,6 +14,8 @@ use super::text::render_labels;
 /// The metrics of one target.
 #[derive(Debug)]
 pub struct TargetMetrics {
+    /// What is probed.
+    pub(super) probed: Arc<Target>,
     pub(super) constants: Constants,
     /// Shared with the scrapes that are under way: a report that comes meanwhile is recorded in a copy.
     readings: Mutex<Arc<Readings>>,
@@ -40,13 +42,14 @@ pub(super) struct Constants {
 }
 
 impl TargetMetrics {
-    pub(super) fn new(target: &Target, vantage: Option<&str>, bounds: Arc<Bounds>, started: Stamp) -> Self {
+    pub(super) fn new(target: &Arc<Target>, vantage: Option<&str>, bounds: Arc<Bounds>, started: Stamp) -> Self {
         let own = target.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let labels = [("target", target.name.as_str())]
             .into_iter()
             .chain(own)
             .chain(vantage.map(|vantage| ("vantage", vantage)));
         Self {
+            probed: Arc::clone(target),
             readings: Mutex::new(Arc::new(Readings::new(&bounds))),
             constants: Constants {
                 schedule: target.schedule,

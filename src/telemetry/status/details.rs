@@ -1,0 +1,121 @@
+//! A target in full: its last cycles, failures and checks, its certificates, its configuration.
+
+use serde::Serialize;
+
+use crate::model::check::{Check, CheckOutcome, CheckResult};
+use crate::model::fault::{Reason, Request};
+use crate::model::report::Phase;
+
+use super::failure::Blame;
+use super::summary::TargetSummary;
+use super::values::{Seconds, Timestamp};
+
+/// A target in full.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TargetDetails {
+    /// What the list has of it.
+    #[serde(flatten)]
+    pub summary: TargetSummary,
+    /// The last results of the checks that were made.
+    pub checks: Vec<CheckStatus>,
+    /// What is known of certificates, by request.
+    pub certificates: Vec<CertificateStatus>,
+    /// The last cycles, the latest first.
+    pub cycles: Vec<CycleRecord>,
+    /// The last failed requests, the latest first; they may be older than the cycles.
+    pub failures: Vec<FailureRecord>,
+}
+
+/// The last result of a check.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CheckStatus {
+    /// Which one.
+    pub check: Check,
+    /// How the API took it.
+    pub result: CheckResult,
+    /// Status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// Why there is no whole answer, or why nothing was sent.
+    pub reason: Option<Reason>,
+    /// How long it took.
+    pub duration_seconds: Seconds,
+    /// The result that says that all is well.
+    pub wanted: CheckResult,
+}
+
+/// What is known of one server's certificates and clock, and of ours for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CertificateStatus {
+    /// To which server.
+    pub request: Request,
+    /// When the server's own certificate expires.
+    pub leaf_expires: Option<Timestamp>,
+    /// When the first of its chain does.
+    pub earliest_expires: Option<Timestamp>,
+    /// When ours does.
+    pub client_expires: Option<Timestamp>,
+    /// By how much the server's clock is ahead of ours.
+    pub clock_skew_seconds: Option<Seconds>,
+}
+
+/// One cycle of the past.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CycleRecord {
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Why it failed, if it did.
+    pub failure: Option<Blame>,
+    /// Its requests, in the order in which they were made.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// One request of a cycle of the past.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AttemptRecord {
+    /// Which one.
+    pub request: Request,
+    /// From its beginning to the end of the body, or to its failure.
+    pub duration_seconds: Seconds,
+    /// Status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// Why it failed, if it did.
+    pub reason: Option<Reason>,
+    /// Where the time went, the phases that happened in their order.
+    pub phases: Vec<PhaseRecord>,
+}
+
+/// One phase of a request of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct PhaseRecord {
+    /// Which one.
+    pub phase: Phase,
+    /// How long it lasted, to a thousandth of the whole request.
+    pub duration_seconds: Seconds,
+}
+
+/// One failed request of the past.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FailureRecord {
+    /// When its cycle ended.
+    pub ended: Timestamp,
+    /// Which request it was, and why it failed.
+    #[serde(flatten)]
+    pub blame: Blame,
+    /// The phase in which it broke off, if no whole answer came.
+    pub phase: Option<Phase>,
+    /// Of the answer, if there was one.
+    pub status: Option<u16>,
+}
+
+impl From<&CheckOutcome> for CheckStatus {
+    fn from(outcome: &CheckOutcome) -> Self {
+        Self {
+            check: outcome.check,
+            result: outcome.result,
+            status: outcome.status,
+            reason: outcome.failure,
+            duration_seconds: outcome.duration.into(),
+            wanted: outcome.check.wanted(),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What the status is read from: the targets of one configuration at one moment.
+
+use std::sync::Arc;
+
+use crate::model::target::ScheduleMode;
+use crate::model::time::Stamp;
+use crate::telemetry::metrics::Shown;
+use crate::telemetry::target::TargetMetrics;
+
+use super::details::TargetDetails;
+use super::fleet::{Counts, FleetStatus};
+use super::reading::Reading;
+use super::selection::Selection;
+use super::summary::{State, TargetSummary};
+
+/// What people are shown, of one configuration at one moment.
+#[derive(Clone, Debug)]
+pub struct Status {
+    shown: Arc<Shown>,
+    /// When the exporter started.
+    started: Stamp,
+    now: Stamp,
+}
+
+/// The targets that were selected, in their order, with their numbers as they were then.
+#[derive(Debug)]
+pub struct Listing {
+    /// How many fit the selection, listed or not.
+    pub matching: usize,
+    chosen: Vec<Reading>,
+}
+
+impl Status {
+    pub(in crate::telemetry) const fn new(shown: Arc<Shown>, started: Stamp, now: Stamp) -> Self {
+        Self { shown, started, now }
+    }
+
+    /// The exporter as a whole.
+    #[must_use]
+    pub fn fleet(&self) -> FleetStatus {
+        FleetStatus {
+            version: env!("CARGO_PKG_VERSION"),
+            vantage: self.shown.vantage.clone(),
+            now: self.now.wall.into(),
+            started: self.started.wall.into(),
+            config_loaded: self.shown.loaded.wall.into(),
+            last_reload: self.shown.last_load(),
+            counts: self.counts(),
+        }
+    }
+
+    /// The target of this name as it stands in the list.
+    #[must_use]
+    pub fn summary(&self, name: &str) -> Option<TargetSummary> {
+        self.shown.target(name).map(|target| self.read(target).summary())
+    }
+
+    /// The target of this name in full.
+    #[must_use]
+    pub fn details(&self, name: &str) -> Option<TargetDetails> {
+        self.shown.target(name).map(|target| self.read(target).details())
+    }
+
+    /// The targets that fit: those that fail first, then those with warnings, those that are pending, all others; by
+    /// name among equals. Only of the ones that are listed is more looked at than that.
+    #[must_use]
+    pub fn list(&self, selection: &Selection) -> Listing {
+        let fits = |reading: &Reading| selection.fits(&reading.target.probed, reading.state(), || reading.is_warned());
+        let mut fitting: Vec<_> = self.readings().filter(fits).collect();
+        fitting.sort_by_cached_key(|reading| (reading.rank(), reading.target.probed.name.clone()));
+        let matching = fitting.len();
+        let listed = fitting.into_iter().skip(selection.offset).take(selection.limit.unwrap_or(usize::MAX));
+        Listing { matching, chosen: listed.collect() }
+    }
+
+    fn counts(&self) -> Counts {
+        let mut counts = Counts { total: self.shown.targets.len(), ..Counts::default() };
+        for reading in self.readings() {
+            match reading.state() {
+                State::Failing => counts.failing += 1,
+                State::Pending => counts.pending += 1,
+                State::Working => counts.working += 1,
+            }
+            counts.warned += usize::from(reading.state() != State::Failing && reading.is_warned());
+            counts.unscheduled += usize::from(reading.target.probed.schedule == ScheduleMode::Off);
+        }
+        counts
+    }
+
+    fn readings(&self) -> impl Iterator<Item = Reading> {
+        self.shown.targets.iter().map(|target| self.read(Arc::clone(target)))
+    }
+
+    fn read(&self, target: Arc<TargetMetrics>) -> Reading {
+        Reading { readings: target.snapshot(), target, origin: self.started.moment, now: self.now }
+    }
+}
+
+impl Listing {
+    /// The listed targets, each read when its turn comes.
+    pub fn targets(&self) -> impl ExactSizeIterator<Item = TargetSummary> {
+        self.chosen.iter().map(Reading::summary)
+    }
+}
