@@ -6,6 +6,7 @@ mod connections;
 mod listen;
 mod paths;
 mod routes;
+mod status;
 
 use std::fmt;
 use std::pin::Pin;

@@ -1,0 +1,125 @@
+//! What broke, whose fault it is and what to do, in whole sentences; and what to look at before it breaks.
+
+use maud::{Markup, html};
+
+use crate::model::fault::{Fault, Request};
+use crate::model::report::Phase;
+use crate::telemetry::status::{FailureStatus, Timestamp, WarningStatus};
+
+use super::words::{distance, latency, time};
+
+/// The name of a request, as it begins a sentence.
+pub(super) const fn request_name(request: Request) -> &'static str {
+    match request {
+        Request::Token => "Token request",
+        Request::Ping => "Ping",
+    }
+}
+
+/// The server that a request asks, within a sentence.
+pub(super) const fn server_name(request: Request) -> &'static str {
+    match request {
+        Request::Token => "authorization server",
+        Request::Ping => "API",
+    }
+}
+
+/// Whose fault it is, in a word or two.
+pub(super) const fn fault_name(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Network => "Network",
+        Fault::Auth => "Credentials",
+        Fault::AuthorizationServer => "Authorization server",
+        Fault::ResourceServer => "API",
+        Fault::Exporter => "This exporter",
+    }
+}
+
+const fn during(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Resolve => "while the host’s name was resolved",
+        Phase::Connect => "while connecting",
+        Phase::Tls => "in the TLS handshake",
+        Phase::Processing => "while waiting for the answer",
+        Phase::Transfer => "in the middle of the answer",
+    }
+}
+
+/// A failed step and what follows from it.
+pub(super) fn failure(failure: &FailureStatus) -> Markup {
+    let blame = failure.blame;
+    html! {
+        p .step {
+            strong { (step(failure)) } " "
+            code { (blame.reason.as_str()) }
+        }
+        dl .diagnosis {
+            div {
+                dt { "Whose fault" }
+                dd {
+                    strong { (fault_name(blame.fault)) } ": " (failure.owner) "."
+                    @if let Some(control) = failure.control { " " (control) }
+                }
+            }
+            div {
+                dt { "What happened" }
+                dd {
+                    (failure.meaning)
+                    @if let Some(file) = &failure.secret_file { " It is in " code { (file) } "." }
+                }
+            }
+            div .remedy {
+                dt { "What to do" }
+                dd { (failure.remedy) }
+            }
+        }
+    }
+}
+
+/// Which step failed, and where in it.
+fn step(failure: &FailureStatus) -> String {
+    let request = request_name(failure.blame.request);
+    let after = failure.duration_seconds.filter(|taken| taken.0 > 0.0);
+    let after = after.map(|taken| format!(" after {}", latency(taken))).unwrap_or_default();
+    match (failure.phase, failure.status) {
+        (Some(phase), Some(status)) => format!("{request} broke off {}{after}, with status {status}.", during(phase)),
+        (Some(phase), None) => format!("{request} broke off {}{after}.", during(phase)),
+        (None, Some(status)) => format!("{request} was answered with status {status}{after}."),
+        (None, None) => format!("{request} was not sent."),
+    }
+}
+
+/// Something that is worth a look.
+pub(super) fn warning(warning: &WarningStatus, now: Timestamp) -> Markup {
+    html! {
+        p .step {
+            strong { (warning.meaning) }
+            @if let Some(request) = warning.request { " It is the " (server_name(request)) "’s." }
+            @if let Some(check) = warning.check { " The check is " code { (check.as_str()) } "." }
+            @if let Some(at) = warning.at {
+                " " (what_happens(warning, at, now)) " " (distance(at, now)) ", at " (time(at, now)) "."
+            }
+        }
+        @match &warning.failure {
+            Some(cause) => {
+                (failure(cause))
+            }
+            None => {
+                dl .diagnosis {
+                    div .remedy {
+                        dt { "What to do" }
+                        dd { (warning.remedy) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn what_happens(warning: &WarningStatus, at: Timestamp, now: Timestamp) -> &'static str {
+    match warning.kind {
+        "token_rejected_early" => "It was refused",
+        _ if at > now => "It expires",
+        _ => "It expired",
+    }
+}

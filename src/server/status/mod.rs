@@ -1,0 +1,81 @@
+//! The status page for people: what works, what does not, since when, whose fault it is and what to do.
+
+mod assets;
+mod diagnosis;
+mod filter;
+mod fleet;
+mod frame;
+mod links;
+mod listed;
+mod sparkline;
+mod token;
+mod tone;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use maud::Markup;
+
+use super::App;
+use filter::Filter;
+use fleet::List;
+use frame::Page;
+use links::Place;
+use tone::Tone;
+
+/// Nothing but what this exporter serves, no script and no style inside of a page, and nobody may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (CONTENT_TYPE, "text/html; charset=utf-8"),
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // Names of targets are nobody else's business.
+    (REFERRER_POLICY, "no-referrer"),
+    (CACHE_CONTROL, "no-store"),
+];
+
+/// Adds the pages and what they are made of.
+pub(super) fn route(router: Router<Arc<App>>, app: &App) -> Router<Arc<App>> {
+    let settings = &app.settings;
+    let router = router.route(&settings.at("/assets/{name}"), get(assets::serve));
+    if settings.telemetry_path() == "/" { router } else { router.route(&settings.at("/"), get(fleet_page)) }
+}
+
+async fn fleet_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let status = app.metrics.status((app.now)());
+    let fleet = status.fleet();
+    let (filter, selection) = Filter::read(&query.unwrap_or_default());
+    let code = if selection.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let listing = selection.as_ref().ok().map(|selection| status.list(selection));
+    let targets: Vec<_> = listing.iter().flat_map(|listing| listing.targets()).collect();
+    let list = List {
+        fleet: &fleet,
+        filter: &filter,
+        matching: listing.map_or(0, |listing| listing.matching),
+        targets: &targets,
+        mistake: selection.as_ref().err(),
+    };
+    let page = Page {
+        place: Place::Root,
+        title: &fleet::title(&fleet.counts),
+        tone: Tone::of_fleet(&fleet.counts),
+        fleet: &fleet,
+        metrics: app.settings.telemetry_path().trim_start_matches('/'),
+        content: list.render(),
+    };
+    answer(code, page.render())
+}
+
+fn answer(code: StatusCode, page: Markup) -> Response {
+    (code, HEADERS, page.into_string()).into_response()
+}
