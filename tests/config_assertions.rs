@@ -1,11 +1,14 @@
 //! What the settings of signed assertions mean, and which of them go together.
 
+mod written_again;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oauth_probe_exporter::config;
 use oauth_probe_exporter::model::assertion::{Assertion, AssertionKey, HmacAlgorithm, SignatureAlgorithm};
 use oauth_probe_exporter::model::target::{ClientAuthentication, Config, SecretSource, Target};
+use written_again::assert_written_again;
 
 const SMALLEST: &str = "targets:
   - name: production
@@ -15,8 +18,11 @@ const SMALLEST: &str = "targets:
     client_secret_file: /run/secrets/acme
 ";
 
+/// Whatever is read here must also be shown so that it reads the same.
 fn parse(text: &str) -> Config {
-    config::parse(text, "probe.yml", &|_| None).unwrap_or_else(|error| panic!("{error}"))
+    let config = config::parse(text, "probe.yml", &|_| None).unwrap_or_else(|error| panic!("{error}"));
+    assert_written_again(&config);
+    config
 }
 
 fn assertion_of(target: &Target) -> Assertion {

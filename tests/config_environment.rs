@@ -1,10 +1,13 @@
 //! The target that is made of environment variables when there is no file.
 
+mod written_again;
+
 use std::path::PathBuf;
 
 use oauth_probe_exporter::config;
 use oauth_probe_exporter::model::secret::Secret;
 use oauth_probe_exporter::model::target::{ClientAuthentication, Config, SecretSource};
+use written_again::assert_written_again;
 
 const ADVICE: &str =
     "\nSet the four variables of the provider's guide, or name a configuration file with --config.file.";
@@ -17,7 +20,9 @@ const SERVERS: [(&str, &str); 3] = [
 
 fn made_of(variables: &[(&str, &str)]) -> Result<Config, String> {
     let lookup = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    config::from_environment(&lookup).map_err(|error| error.to_string())
+    let config = config::from_environment(&lookup).map_err(|error| error.to_string())?;
+    assert_written_again(&config);
+    Ok(config)
 }
 
 fn with_secret(more: &[(&str, &str)]) -> Result<Config, String> {

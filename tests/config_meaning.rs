@@ -1,5 +1,7 @@
 //! Good configurations, and what they mean.
 
+mod written_again;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroU32;
@@ -16,6 +18,7 @@ use oauth_probe_exporter::model::target::{
 };
 use serde_json::json;
 use url::Host;
+use written_again::assert_written_again;
 
 const SMALLEST: &str = "targets:
   - name: production
@@ -80,8 +83,11 @@ fn environment(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
+/// Whatever is read here must also be shown so that it reads the same.
 fn parse(text: &str) -> Config {
-    config::parse(text, "probe.yml", &environment).unwrap_or_else(|error| panic!("{error}"))
+    let config = config::parse(text, "probe.yml", &environment).unwrap_or_else(|error| panic!("{error}"));
+    assert_written_again(&config);
+    config
 }
 
 fn only(config: Config) -> Target {

@@ -45,7 +45,9 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigE
         let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         ConfigError::single(&shown, format_args!("line {line} is not UTF-8; save the file as UTF-8"))
     })?;
-    document::read(text, &shown, path.parent().unwrap_or(Path::new("")), environment)
+    // Absolute, so that what `/config` shows of it means the same wherever it is pasted.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_nowhere| path.to_owned());
+    document::read(text, &shown, absolute.parent().unwrap_or(Path::new("")), environment)
 }
 
 /// Reads a configuration from `text`; `file` is what messages call it. Relative file names in it stay relative.

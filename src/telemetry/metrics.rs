@@ -35,6 +35,9 @@ pub struct Shown {
     positions: HashMap<Box<str>, usize>,
     pub(super) vantage: Option<String>,
     pub(super) loaded: Stamp,
+    pub(super) latency_buckets: Vec<f64>,
+    /// Cycles that each target keeps.
+    pub(super) history: usize,
     /// Whether a later configuration was of no use.
     load_failed: AtomicBool,
     own: OwnFamilies,
@@ -60,6 +63,10 @@ impl Metrics {
 
     /// Shows this and nothing else from now on.
     pub fn show(&self, shown: Shown) {
+        // Those that are kept go on with as much history as is wanted from now on.
+        for target in &shown.targets {
+            target.history().set_limit(shown.history);
+        }
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
     }
 
@@ -127,7 +134,7 @@ impl Shown {
             let bounds = bounds_by_objective
                 .entry(objective)
                 .or_insert_with(|| Arc::new(Bounds::new(&config.latency_buckets, objective)));
-            Arc::new(TargetMetrics::new(target, vantage, Arc::clone(bounds), loaded))
+            Arc::new(TargetMetrics::new(target, vantage, Arc::clone(bounds), config.history, loaded))
         };
         let targets = config.targets.iter().map(|target| kept(target).unwrap_or_else(|| begun(target)));
         let names = config.targets.iter().map(|target| target.name.as_str().into());
@@ -140,6 +147,8 @@ impl Shown {
             positions: names.zip(0..).collect(),
             vantage: config.vantage.clone(),
             loaded,
+            latency_buckets: config.latency_buckets.clone(),
+            history: config.history,
             load_failed: AtomicBool::new(false),
             own,
         }

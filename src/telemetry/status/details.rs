@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::check::{Check, CheckOutcome, CheckResult};
 use crate::model::fault::{Reason, Request};
 use crate::model::report::Phase;
+use crate::telemetry::settings::TargetSettings;
 
 use super::failure::Blame;
 use super::summary::TargetSummary;
@@ -24,6 +25,8 @@ pub struct TargetDetails {
     pub cycles: Vec<CycleRecord>,
     /// The last failed requests, the latest first; they may be older than the cycles.
     pub failures: Vec<FailureRecord>,
+    /// What the configuration says of it, secrets left out.
+    pub configuration: TargetSettings,
 }
 
 /// The last result of a check.
@@ -80,6 +83,8 @@ pub struct AttemptRecord {
     pub status: Option<u16>,
     /// Why it failed, if it did.
     pub reason: Option<Reason>,
+    /// The phase in which it broke off, if no whole answer came.
+    pub phase: Option<Phase>,
     /// Where the time went, the phases that happened in their order.
     pub phases: Vec<PhaseRecord>,
 }
@@ -89,7 +94,7 @@ pub struct AttemptRecord {
 pub struct PhaseRecord {
     /// Which one.
     pub phase: Phase,
-    /// How long it lasted, to a thousandth of the whole request.
+    /// How long it lasted; more exact the shorter the whole request was.
     pub duration_seconds: Seconds,
 }
 

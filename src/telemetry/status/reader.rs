@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::target::ScheduleMode;
 use crate::model::time::Stamp;
 use crate::telemetry::metrics::Shown;
+use crate::telemetry::settings::ConfigText;
 use crate::telemetry::target::TargetMetrics;
 
 use super::details::TargetDetails;
@@ -66,11 +67,25 @@ impl Status {
     #[must_use]
     pub fn list(&self, selection: &Selection) -> Listing {
         let fits = |reading: &Reading| selection.fits(&reading.target.probed, reading.state(), || reading.is_warned());
-        let mut fitting: Vec<_> = self.readings().filter(fits).collect();
-        fitting.sort_by_cached_key(|reading| (reading.rank(), reading.target.probed.name.clone()));
+        let mut fitting: Vec<_> = self.readings().filter(fits).map(|reading| (reading.rank(), reading)).collect();
+        fitting.sort_unstable_by(|(rank, one), (other_rank, other)| {
+            rank.cmp(other_rank).then_with(|| one.name().cmp(other.name()))
+        });
         let matching = fitting.len();
-        let listed = fitting.into_iter().skip(selection.offset).take(selection.limit.unwrap_or(usize::MAX));
+        let listed = fitting
+            .into_iter()
+            .map(|(_rank, reading)| reading)
+            .skip(selection.offset)
+            .take(selection.limit.unwrap_or(usize::MAX));
         Listing { matching, chosen: listed.collect() }
+    }
+
+    /// The configuration in force, secrets left out.
+    #[must_use]
+    pub fn configuration(&self) -> ConfigText {
+        let Shown { vantage, latency_buckets, history, targets, .. } = &*self.shown;
+        let targets = targets.iter().map(|target| Arc::clone(&target.probed));
+        ConfigText::new(vantage.as_deref(), latency_buckets, *history, targets)
     }
 
     fn counts(&self) -> Counts {

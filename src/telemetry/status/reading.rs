@@ -12,6 +12,7 @@ use crate::model::time::{Moment, Stamp};
 use crate::model::token::HeldView;
 use crate::model::warning::{Signs, Warning};
 use crate::telemetry::readings::{LastAttempt, Readings};
+use crate::telemetry::settings::TargetSettings;
 use crate::telemetry::target::TargetMetrics;
 
 use super::details::{CertificateStatus, CheckStatus, TargetDetails};
@@ -19,6 +20,9 @@ use super::failure::FailureStatus;
 use super::summary::{RequestStatus, Requests, State, TargetSummary, TokenStatus};
 use super::values::{Seconds, Timestamp};
 use super::warning::WarningStatus;
+
+/// Pings in a small plot.
+const LATENCIES: usize = 40;
 
 /// One target with its numbers as they were at `now`.
 #[derive(Debug)]
@@ -31,6 +35,10 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    pub(super) fn name(&self) -> &str {
+        &self.target.probed.name
+    }
+
     pub(super) fn state(&self) -> State {
         match self.readings.last_cycle.map(|cycle| cycle.verdict) {
             None => State::Pending,
@@ -73,18 +81,25 @@ impl Reading {
             token: readings.token.held.map(|held| self.token(held)),
             next_token_request: readings.token.next_request.map(Timestamp::from),
             requests: Requests { token: self.request(Request::Token), ping: self.request(Request::Ping) },
-            latencies: Vec::new(),
+            latencies: self.target.history().past().latencies(LATENCIES),
         }
     }
 
     pub(super) fn details(&self) -> TargetDetails {
         let checks = self.readings.checks.iter().flatten();
+        let (past, failures) = {
+            let history = self.target.history();
+            (history.past(), history.failures())
+        };
+        let mut cycles: Vec<_> = past.cycles().collect();
+        cycles.reverse();
         TargetDetails {
             summary: self.summary(),
             checks: checks.map(|last| CheckStatus::from(&last.outcome)).collect(),
             certificates: Request::ALL.into_iter().map(|request| self.certificates(request)).collect(),
-            cycles: Vec::new(),
-            failures: Vec::new(),
+            cycles,
+            failures,
+            configuration: TargetSettings::of(&self.target.probed),
         }
     }
 

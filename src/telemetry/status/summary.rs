@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::fault::{Fault, Reason};
+use crate::model::fault::{Fault, Reason, Request};
 use crate::model::target::ScheduleMode;
 
+use super::details::CycleRecord;
 use super::failure::FailureStatus;
 use super::values::{Seconds, Timestamp};
 use super::warning::WarningStatus;
@@ -139,4 +140,12 @@ pub struct Latency {
     pub duration: Seconds,
     /// Why it failed, if it did.
     pub reason: Option<Reason>,
+}
+
+impl Latency {
+    /// Of the last ping of a cycle, if it came that far.
+    pub(in crate::telemetry) fn of(cycle: &CycleRecord) -> Option<Self> {
+        let ping = cycle.attempts.iter().rev().find(|attempt| attempt.request == Request::Ping)?;
+        Some(Self { ended: cycle.ended, duration: ping.duration_seconds, reason: ping.reason })
+    }
 }
