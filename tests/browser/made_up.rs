@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oauth_probe_exporter::model::fault::{Cause, Reason, Request};
-use oauth_probe_exporter::model::report::{Achievement, Attempt, CycleReport, Phases};
+use oauth_probe_exporter::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, Phase, Phases};
 use oauth_probe_exporter::model::target::{Config, Target};
 use oauth_probe_exporter::model::token::Trigger;
 use oauth_probe_exporter::server::{App, Bound, WebSettings};
@@ -111,6 +111,8 @@ impl Life {
 /// With its time spread over the phases as is usual.
 fn timed(mut attempt: Attempt) -> Attempt {
     let share = |share: f64| Some(attempt.trace.duration.mul_f64(share));
+    attempt.trace.server_chain = Some(ChainExpiry { leaf: at(9e6).wall, earliest: at(8e6).wall });
+    attempt.trace.client_certificate_expiry = None;
     attempt.trace.phases = Phases {
         resolve: share(0.02),
         connect: share(0.16),
@@ -124,7 +126,25 @@ fn timed(mut attempt: Attempt) -> Attempt {
 fn broken(request: Request, reason: Reason, status: Option<u16>, started: f64) -> Attempt {
     match reason {
         Reason::SecretUnavailable => unsent(request, reason, started, 0.0),
-        Reason::ConnectTimeout | Reason::ResponseTimeout => failed(request, reason, status, started, 10.0),
+        Reason::ConnectTimeout => {
+            let mut attempt = unsent(request, reason, started, 10.0);
+            attempt.trace.client_certificate_expiry = None;
+            attempt.trace.broke_off_in = Some(Phase::Connect);
+            attempt.trace.phases = Phases { resolve: attempt.trace.phases.resolve, ..Phases::default() };
+            attempt.trace.phases.connect = Some(Duration::from_secs(10));
+            attempt
+        }
+        Reason::ResponseTimeout => {
+            let mut attempt = timed(failed(request, reason, status, started, 10.0));
+            attempt.trace.broke_off_in = Some(Phase::Processing);
+            let waited = Some(Duration::from_secs_f64(9.95));
+            attempt.trace.phases = Phases {
+                processing: waited,
+                transfer: None,
+                ..timed(failed(request, reason, status, started, 0.09)).trace.phases
+            };
+            attempt
+        }
         _ => timed(failed(request, reason, status, started, 0.09)),
     }
 }

@@ -23,12 +23,20 @@ fn fleet() -> Vec<Life> {
             Reason::ServerError,
             Some(503),
         ),
-        Life::new("warehouse", &production("eu"))
-            .usually(0.4, 0.06)
-            .failing(1500.0, 0.0, Request::Token, Reason::ConnectTimeout, None),
-        Life::new("returns", &production("eu"))
-            .usually(0.09, 0.05)
-            .failing(3000.0, 2700.0, Request::Ping, Reason::ResponseTimeout, None),
+        Life::new("warehouse", &production("eu")).usually(0.4, 0.06).failing(
+            1500.0,
+            0.0,
+            Request::Token,
+            Reason::ConnectTimeout,
+            None,
+        ),
+        Life::new("returns", &production("eu")).usually(0.09, 0.05).failing(
+            3000.0,
+            2700.0,
+            Request::Ping,
+            Reason::ResponseTimeout,
+            None,
+        ),
         Life::new("payments", &production("us")).usually(0.18, 1.3),
         Life::new("labels", &production("eu")).usually(0.11, 0.07),
     ]
@@ -46,6 +54,11 @@ async fn pictures() {
         ("fleet", "/", Look::Light, Device::Desk),
         ("phone", "/", Look::Light, Device::Phone),
         ("dark", "/", Look::Dark, Device::Desk),
+        ("failing", "/targets/parcel-tracking", Look::Light, Device::Desk),
+        ("failing-phone", "/targets/parcel-tracking", Look::Light, Device::Phone),
+        ("failing-dark", "/targets/warehouse", Look::Dark, Device::Desk),
+        ("unknown", "/targets/nobody", Look::Light, Device::Desk),
+        ("empty", "/?q=nobody&label=a%3Db", Look::Light, Device::Desk),
     ];
     for (name, path, look, device) in pictures {
         picture(&browser, folder, name, &shown.url(path), look, device).await;
@@ -57,7 +70,7 @@ async fn pictures() {
 async fn picture(browser: &Browser, folder: &Path, name: &str, url: &str, look: Look, device: Device) {
     browser.look(look, device).await;
     browser.open(url).await;
-    browser.resize_to_content(device, 2400).await;
+    browser.resize_to_content(device, 3600).await;
     std::fs::write(folder.join(format!("status-{name}.png")), browser.screenshot().await).unwrap();
     println!("{name}: {:?}", browser.complaints().await);
 }

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::model::fault::{Fault, Request};
+use crate::model::fault::Request;
 use crate::model::report::Phase;
-use crate::telemetry::status::{FailureStatus, Timestamp, WarningStatus};
+use crate::telemetry::status::{FailureStatus, Timestamp, TokenStatus, WarningStatus};
 
 use super::words::{distance, latency, time};
 
@@ -24,18 +24,7 @@ pub(super) const fn server_name(request: Request) -> &'static str {
     }
 }
 
-/// Whose fault it is, in a word or two.
-pub(super) const fn fault_name(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Network => "Network",
-        Fault::Auth => "Credentials",
-        Fault::AuthorizationServer => "Authorization server",
-        Fault::ResourceServer => "API",
-        Fault::Exporter => "This exporter",
-    }
-}
-
-const fn during(phase: Phase) -> &'static str {
+pub(super) const fn during(phase: Phase) -> &'static str {
     match phase {
         Phase::Resolve => "while the host’s name was resolved",
         Phase::Connect => "while connecting",
@@ -57,7 +46,7 @@ pub(super) fn failure(failure: &FailureStatus) -> Markup {
             div {
                 dt { "Whose fault" }
                 dd {
-                    strong { (fault_name(blame.fault)) } ": " (failure.owner) "."
+                    strong { (sentence(failure.owner)) } " " code { (blame.fault.as_str()) }
                     @if let Some(control) = failure.control { " " (control) }
                 }
             }
@@ -90,12 +79,15 @@ fn step(failure: &FailureStatus) -> String {
 }
 
 /// Something that is worth a look.
-pub(super) fn warning(warning: &WarningStatus, now: Timestamp) -> Markup {
+pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now: Timestamp) -> Markup {
     html! {
         p .step {
             strong { (warning.meaning) }
             @if let Some(request) = warning.request { " It is the " (server_name(request)) "’s." }
             @if let Some(check) = warning.check { " The check is " code { (check.as_str()) } "." }
+            @if let (Some(_), Some(token)) = (&warning.failure, token) {
+                " It expires " (distance(token.expires, now)) ", at " (time(token.expires, now)) "."
+            }
             @if let Some(at) = warning.at {
                 " " (what_happens(warning, at, now)) " " (distance(at, now)) ", at " (time(at, now)) "."
             }
@@ -122,4 +114,11 @@ fn what_happens(warning: &WarningStatus, at: Timestamp, now: Timestamp) -> &'sta
         _ if at > now => "It expires",
         _ => "It expired",
     }
+}
+
+/// Words that begin small, as a sentence.
+fn sentence(words: &str) -> String {
+    let mut characters = words.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
 }

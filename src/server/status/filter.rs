@@ -53,10 +53,11 @@ impl Filter {
         !self.text.is_empty() || !self.labels.is_empty() || self.standing.is_some()
     }
 
-    /// Its address.
-    pub(super) fn link(&self) -> String {
+    /// Its address, seen from a page.
+    pub(super) fn link(&self, place: Place) -> String {
         let page = self.page.to_string();
-        let one = |key, value: Option<&str>| value.filter(|value| !value.is_empty()).map(|value| (key, value.to_owned()));
+        let one =
+            |key, value: Option<&str>| value.filter(|value| !value.is_empty()).map(|value| (key, value.to_owned()));
         let labels = self.labels.iter().map(|label| ("label", label.clone()));
         let parameters: Vec<(&str, String)> = one("q", Some(&self.text))
             .into_iter()
@@ -64,7 +65,7 @@ impl Filter {
             .chain(one("state", self.standing.map(Standing::as_str)))
             .chain(one("page", (self.page > 1).then_some(&page)))
             .collect();
-        Place::Root.list(parameters.iter().map(|(key, value)| (*key, value.as_str())))
+        place.list(parameters.iter().map(|(key, value)| (*key, value.as_str())))
     }
 
     /// The same of targets in another state.
@@ -97,10 +98,11 @@ mod tests {
 
     #[test]
     fn address_is_read_and_written_the_same() {
-        for link in ["./", "./?q=acme+%26", "./?label=a%3Db&label=c%3Dd%3De", "./?q=x&label=a%3D&state=failing&page=3"] {
+        for link in ["./", "./?q=acme+%26", "./?label=a%3Db&label=c%3Dd%3De", "./?q=x&label=a%3D&state=failing&page=3"]
+        {
             let (filter, selection) = Filter::read(link.trim_start_matches("./").trim_start_matches('?'));
             assert!(selection.is_ok(), "{link}");
-            assert_eq!(filter.link(), link);
+            assert_eq!(filter.link(Place::Root), link);
         }
     }
 
@@ -134,8 +136,8 @@ mod tests {
     #[test]
     fn other_lists_begin_at_their_first_page() {
         let (filter, _) = Filter::read("q=x&label=a%3Db&page=3");
-        assert_eq!(filter.with_label("c=d").link(), "./?q=x&label=a%3Db&label=c%3Dd");
-        assert_eq!(filter.with_label("a=b").without_label("a=b").link(), "./?q=x");
-        assert_eq!(filter.standing(Some(Standing::Warned)).link(), "./?q=x&label=a%3Db&state=warned");
+        assert_eq!(filter.with_label("c=d").link(Place::Root), "./?q=x&label=a%3Db&label=c%3Dd");
+        assert_eq!(filter.with_label("a=b").without_label("a=b").link(Place::Root), "./?q=x");
+        assert_eq!(filter.standing(Some(Standing::Warned)).link(Place::Root), "./?q=x&label=a%3Db&state=warned");
     }
 }

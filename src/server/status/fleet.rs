@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
-use crate::telemetry::status::{Counts, FleetStatus, InvalidSelection, TargetSummary, Timestamp};
+use crate::telemetry::status::{Counts, FleetStatus, InvalidSelection, TargetSummary};
 
 use super::filter::{Filter, PAGE_SIZE};
+use super::links::Place;
 use super::listed::{card, table};
 use super::tone::Tone;
 use super::words::{count, grouped};
@@ -63,12 +64,12 @@ impl List<'_> {
         html! {
             nav .standings aria-label="Targets by state" {
                 ul {
-                    li { a href=(filter.standing(None).link()) aria-current=[all.then_some("true")] {
+                    li { a href=(filter.standing(None).link(Place::Root)) aria-current=[all.then_some("true")] {
                         span .number { (grouped(counts.total)) } " " (if counts.total == 1 { "target" } else { "targets" })
                     } }
                     @for tone in Tone::ALL.into_iter().filter(|tone| number(*tone) > 0) {
                         @let chosen = filter.standing == Some(tone.standing());
-                        li { a href=(filter.standing(Some(tone.standing())).link()) aria-current=[chosen.then_some("true")] {
+                        li { a href=(filter.standing(Some(tone.standing())).link(Place::Root)) aria-current=[chosen.then_some("true")] {
                             (tone.icon()) span .number { (grouped(number(tone))) } " " (tone.as_str())
                         } }
                     }
@@ -97,12 +98,12 @@ impl List<'_> {
                         input type="hidden" name="state" value=(standing.as_str());
                     }
                     button type="submit" { "Filter" }
-                    @if filter.is_active() { a .clear href=(Filter::all().link()) { "All targets" } }
+                    @if filter.is_active() { a .clear href=(Filter::all().link(Place::Root)) { "All targets" } }
                 }
                 @if !filter.labels.is_empty() {
                     ul .labels.wanted aria-label="Labels that targets must have" {
                         @for label in &filter.labels {
-                            li { a .label href=(filter.without_label(label).link()) {
+                            li { a .label href=(filter.without_label(label).link(Place::Root)) {
                                 (label) span .hidden { ": take it away" } span aria-hidden="true" { " ✕" }
                             } }
                         }
@@ -156,9 +157,9 @@ impl List<'_> {
         html! {
             @if pages > 1 {
                 nav .pages aria-label="Pages" {
-                    @if page > 1 { a rel="prev" href=(filter.page(page - 1).link()) { "← Previous" } }
+                    @if page > 1 { a rel="prev" href=(filter.page(page - 1).link(Place::Root)) { "← Previous" } }
                     span { (grouped(from)) "–" (grouped(to)) " of " (grouped(*matching)) }
-                    @if page < pages { a rel="next" href=(filter.page(page + 1).link()) { "Next →" } }
+                    @if page < pages { a rel="next" href=(filter.page(page + 1).link(Place::Root)) { "Next →" } }
                 }
             }
         }
@@ -189,7 +190,7 @@ fn nothing(what: &str, remedy: &str) -> Markup {
         div .empty {
             p { strong { (what) } }
             p { (remedy) }
-            p { a href=(Filter::all().link()) { "All targets" } }
+            p { a href=(Filter::all().link(Place::Root)) { "All targets" } }
         }
     }
 }

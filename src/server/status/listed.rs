@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::model::fault::Request;
 use crate::model::target::ScheduleMode;
-use crate::telemetry::status::{RequestStatus, State, TargetSummary, Timestamp};
+use crate::telemetry::status::{Glance, RequestStatus, State, TargetSummary, Timestamp};
 
 use super::diagnosis;
 use super::filter::Filter;
@@ -29,11 +29,11 @@ pub(super) fn card(target: &TargetSummary, filter: &Filter, now: Timestamp) -> M
                 }
                 p .since { (since(target, now)) }
             }
-            (labels(target, filter))
+            (labels(target, Place::Root, filter))
             div .body {
                 div .findings {
                     @if let Some(failure) = &target.failure { (diagnosis::failure(failure)) }
-                    @for warning in &target.warnings { (diagnosis::warning(warning, now)) }
+                    @for warning in &target.warnings { (diagnosis::warning(warning, target.token.as_ref(), now)) }
                 }
                 div .facts {
                     (token::life(target, now))
@@ -74,7 +74,7 @@ fn row(target: &TargetSummary, filter: &Filter, now: Timestamp) -> Markup {
                     (tone.icon())
                     a href=(Place::Root.target(&target.target)) { (target.target) }
                 }
-                (labels(target, filter))
+                (labels(target, Place::Root, filter))
             }
             td .wide { (since(target, now)) }
             td .wide { (token::life(target, now)) }
@@ -102,11 +102,11 @@ pub(super) fn since(target: &TargetSummary, now: Timestamp) -> Markup {
 }
 
 /// Each leads to the targets that have it, too.
-pub(super) fn labels(target: &TargetSummary, filter: &Filter) -> Markup {
+pub(super) fn labels(target: &TargetSummary, place: Place, filter: &Filter) -> Markup {
     let all: Vec<_> = target.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let (shown, folded) = all.split_at(all.len().min(LABELS_SHOWN));
     let link = |label: &String| {
-        html! { li { a .label href=(filter.with_label(label).link()) { (label) } } }
+        html! { li { a .label href=(filter.with_label(label).link(place)) { (label) } } }
     };
     html! {
         @if !shown.is_empty() {
@@ -126,11 +126,7 @@ fn plot(target: &TargetSummary, request: Request) -> Markup {
         Request::Token => ("Token request", &target.requests.token),
         Request::Ping => ("Ping", &target.requests.ping),
     };
-    let dots: Vec<_> = target
-        .latencies
-        .iter()
-        .map(|last| if last.reason.is_some() { Dot::Failed } else { Dot::Good(last.duration) })
-        .collect();
+    let dots: Vec<_> = target.glances.iter().map(|cycle| dot(cycle, request)).collect();
     html! {
         div .plot {
             span .what { (name) }
@@ -140,11 +136,20 @@ fn plot(target: &TargetSummary, request: Request) -> Markup {
     }
 }
 
+/// A cycle that failed before its ping did not ping: to whoever looks at pings, that is a failure too.
+const fn dot(cycle: &Glance, request: Request) -> Dot {
+    match (cycle.attempts[request.index()], request, cycle.failure) {
+        (Some(Ok(taken)), ..) => Dot::Good(taken),
+        (Some(Err(_)), ..) | (None, Request::Ping, Some(_)) => Dot::Failed,
+        (None, ..) => Dot::Absent,
+    }
+}
+
 /// How the last one went.
 fn last(status: &RequestStatus) -> Markup {
     html! {
         @match (status.reason, status.duration_seconds) {
-            (Some(reason), _) => { span .last.bad { (reason.as_str()) } },
+            (Some(_), _) => { span .last.bad { "failed" } },
             (None, Some(taken)) if taken > status.objective_seconds => { span .last.slow { (latency(taken)) " slow" } },
             (None, Some(taken)) => { span .last { (latency(taken)) } },
             (None, None) => { span .last { "–" } },

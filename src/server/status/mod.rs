@@ -7,7 +7,9 @@ mod fleet;
 mod frame;
 mod links;
 mod listed;
+mod phases;
 mod sparkline;
+mod target;
 mod token;
 mod tone;
 mod words;
@@ -15,14 +17,15 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use maud::Markup;
+use url::form_urlencoded;
 
 use super::App;
 use filter::Filter;
@@ -47,7 +50,10 @@ const HEADERS: [(HeaderName, &str); 5] = [
 /// Adds the pages and what they are made of.
 pub(super) fn route(router: Router<Arc<App>>, app: &App) -> Router<Arc<App>> {
     let settings = &app.settings;
-    let router = router.route(&settings.at("/assets/{name}"), get(assets::serve));
+    let router = router
+        .route(&settings.at("/assets/{name}"), get(assets::serve))
+        .route(&settings.at("/targets/"), get(target_by_query))
+        .route(&settings.at("/targets/{name}"), get(target_by_path));
     if settings.telemetry_path() == "/" { router } else { router.route(&settings.at("/"), get(fleet_page)) }
 }
 
@@ -70,10 +76,52 @@ async fn fleet_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> R
         title: &fleet::title(&fleet.counts),
         tone: Tone::of_fleet(&fleet.counts),
         fleet: &fleet,
-        metrics: app.settings.telemetry_path().trim_start_matches('/'),
+        metrics: metrics_path(&app),
         content: list.render(),
     };
     answer(code, page.render())
+}
+
+async fn target_by_path(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+    target_page(&app, &name)
+}
+
+/// For names that cannot stand in a path.
+async fn target_by_query(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    match form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name") {
+        Some((_, name)) => target_page(&app, &name),
+        None => (StatusCode::FOUND, [(LOCATION, "../")]).into_response(),
+    }
+}
+
+fn target_page(app: &App, name: &str) -> Response {
+    let status = app.metrics.status((app.now)());
+    let fleet = status.fleet();
+    let details = status.details(name);
+    let page = |title: &str, tone, content| {
+        Page {
+            place: Place::Targets,
+            title: &title.to_owned(),
+            tone,
+            fleet: &fleet,
+            metrics: metrics_path(app),
+            content,
+        }
+        .render()
+    };
+    match details {
+        Some(details) => {
+            let target = &details.summary;
+            let content = target::render(&details, fleet.now);
+            answer(StatusCode::OK, page(&target::title(target), Tone::of_target(target), content))
+        }
+        None => answer(StatusCode::NOT_FOUND, page("no such target", Tone::Pending, target::unknown(name))),
+    }
+}
+
+fn metrics_path(app: &App) -> &str {
+    app.settings.telemetry_path().trim_start_matches('/')
 }
 
 fn answer(code: StatusCode, page: Markup) -> Response {

@@ -1,4 +1,5 @@
-//! A small plot of how long the last requests took. Its scale is the same for all targets, so that plots compare.
+//! A small plot of how long the last requests took, beside how long they may take. The objective stands at the same
+//! height in all of them, so that one glance down a list finds what is slow.
 
 use std::fmt::Write as _;
 
@@ -13,9 +14,9 @@ const HEIGHT: f64 = 30.0;
 /// Of the stripe at the top in which failures are marked.
 const STRIPE: f64 = 4.0;
 
-/// What stands at the bottom and at the top; the scale is logarithmic, as a millisecond and ten seconds must both show.
-const FASTEST: f64 = 0.001;
-const SLOWEST: f64 = 10.0;
+/// What stands at the top, in objectives. The scale is that of square roots: so a request of a hundredth of its
+/// objective still shows, and one that takes twice as long does, too.
+const TOP: f64 = 2.25;
 
 /// Fewer than this stand as far apart as this many would.
 const FEWEST: usize = 30;
@@ -26,6 +27,8 @@ pub(super) enum Dot {
     /// It succeeded and took this long.
     Good(Seconds),
     Failed,
+    /// It was not made.
+    Absent,
 }
 
 /// The plot of the requests called `name`, the oldest first.
@@ -36,14 +39,15 @@ pub(super) fn sparkline(name: &str, dots: &[Dot], objective: Seconds) -> Markup 
     html! {
         svg .spark viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } width=(WIDTH) height=(HEIGHT) role="img" {
             title { (in_words(name, dots, objective)) }
-            path .objective d={ "M0 " (one(height_of(objective))) "H" (WIDTH) } {}
+            path .objective d={ "M0 " (one(height_of(objective, objective))) "H" (WIDTH) } {}
             @for (from, length) in runs(dots) {
                 rect .outage x=(one(left(from))) y="0" width=(one(step * length as f64)) height=(HEIGHT) {}
                 rect .failed x=(one(left(from))) y="0" width=(one(step * length as f64)) height=(STRIPE) {}
             }
-            path .line d=(line(dots, |index| left(index) + step / 2.0)) {}
-            @if let Some(Dot::Good(last)) = dots.last() {
-                circle .last cx=(one(WIDTH - step / 2.0)) cy=(one(height_of(*last))) r="2" {}
+            @let points = |index, taken| (one(left(index) + step / 2.0), one(height_of(taken, objective)));
+            path .line d=(line(dots, points)) {}
+            @for (index, taken) in alone(dots) {
+                circle .dot cx=(one(left(index) + step / 2.0)) cy=(one(height_of(taken, objective))) r="1.6" {}
             }
         }
     }
@@ -61,34 +65,42 @@ fn runs(dots: &[Dot]) -> Vec<(usize, usize)> {
     runs
 }
 
-/// Through the requests that succeeded; failures interrupt it.
-fn line(dots: &[Dot], x: impl Fn(usize) -> f64) -> String {
+/// From one request that succeeded to the next; failures interrupt it.
+fn line(dots: &[Dot], point: impl Fn(usize, Seconds) -> (f64, f64)) -> String {
     let mut path = String::new();
     let mut pen = 'M';
     for (index, dot) in dots.iter().enumerate() {
         match dot {
             // Writing to a string cannot fail. A line to itself shows as a dot.
             Dot::Good(taken) => {
-                let (x, y) = (one(x(index)), one(height_of(*taken)));
+                let (x, y) = point(index, *taken);
                 let _ = if pen == 'M' { write!(path, "M{x} {y}h0") } else { write!(path, "L{x} {y}") };
                 pen = 'L';
             }
             Dot::Failed => pen = 'M',
+            Dot::Absent => {}
         }
     }
     path
 }
 
+/// The requests that succeeded, if they are so few that each can be seen.
+fn alone(dots: &[Dot]) -> Vec<(usize, Seconds)> {
+    let good = |(index, dot): (usize, &Dot)| if let Dot::Good(taken) = dot { Some((index, *taken)) } else { None };
+    let good: Vec<_> = dots.iter().enumerate().filter_map(good).collect();
+    if good.len() <= dots.len() / 3 { good } else { good.into_iter().next_back().into_iter().collect() }
+}
+
 /// From the top.
-fn height_of(taken: Seconds) -> f64 {
-    let share = (taken.0.clamp(FASTEST, SLOWEST) / FASTEST).log10() / (SLOWEST / FASTEST).log10();
-    (HEIGHT - 2.0) - share * (HEIGHT - 2.0 - STRIPE)
+fn height_of(taken: Seconds, objective: Seconds) -> f64 {
+    let share = taken.0.max(0.0) / (objective.0.max(0.001) * TOP);
+    (HEIGHT - 1.0) - share.min(1.0).sqrt() * (HEIGHT - 1.0 - STRIPE)
 }
 
 fn in_words(name: &str, dots: &[Dot], objective: Seconds) -> String {
     let good = || dots.iter().filter_map(|dot| if let Dot::Good(taken) = dot { Some(taken.0) } else { None });
-    let failed = dots.len() - good().count();
-    let mut text = format!("{name}: of the last {}", dots.len());
+    let failed = dots.iter().filter(|dot| **dot == Dot::Failed).count();
+    let mut text = format!("{name}: in the last {} cycles", dots.len());
     let _ = match failed {
         0 => write!(text, ", none failed"),
         _ => write!(text, ", {failed} failed"),
@@ -120,23 +132,26 @@ mod tests {
 
     #[test]
     fn line_is_interrupted_by_failures() {
-        use Dot::{Failed, Good};
-        let good = Good(Seconds(0.001));
-        assert_eq!(line(&[good, good, Failed, good], |index| index as f64), "M0 28h0L1 28M3 28h0");
+        use Dot::{Absent, Failed, Good};
+        let dots = [Good(Seconds(1.0)), Absent, Good(Seconds(2.0)), Failed, Good(Seconds(1.0))];
+        assert_eq!(line(&dots, |index, taken| (index as f64, taken.0)), "M0 1h0L2 2M4 1h0");
     }
 
     #[test]
-    fn scale_begins_at_a_millisecond_and_ends_at_ten_seconds() {
-        let heights = [0.0, 0.001, 0.1, 10.0, 60.0].map(|taken| height_of(Seconds(taken)));
-        assert_eq!(heights, [28.0, 28.0, 16.0, 4.0, 4.0]);
+    fn objective_stands_at_the_same_height_whatever_it_is() {
+        let height = |taken, objective| one(height_of(Seconds(taken), Seconds(objective)));
+        assert_eq!(height(1.0, 1.0), height(0.2, 0.2));
+        assert_eq!([0.0, 2.25, 60.0].map(|taken| height(taken, 1.0)), [29.0, 4.0, 4.0]);
     }
 
     #[test]
     fn plot_says_in_words_what_it_shows() {
         let dots = [Dot::Good(Seconds(0.083)), Dot::Failed, Dot::Good(Seconds(0.12))];
-        let expected =
-            "Ping: of the last 3, 1 failed; the good ones took 83 ms to 120 ms; the objective is 1s";
+        let expected = "Ping: in the last 3 cycles, 1 failed; the good ones took 83 ms to 120 ms; the objective is 1s";
         assert_eq!(in_words("Ping", &dots, Seconds(1.0)), expected);
-        assert_eq!(in_words("Ping", &[], Seconds(0.5)), "Ping: of the last 0, none failed; the objective is 500ms");
+        assert_eq!(
+            in_words("Ping", &[], Seconds(0.5)),
+            "Ping: in the last 0 cycles, none failed; the objective is 500ms"
+        );
     }
 }

@@ -9,7 +9,7 @@ use crate::model::fault::Cause;
 use crate::model::report::{CycleReport, Phase};
 
 use super::readings::unix_millis;
-use super::status::{CycleRecord, FailureRecord, Latency, Timestamp};
+use super::status::{CycleRecord, FailureRecord, Glance, Timestamp};
 use blocks::Blocks;
 
 /// Failed requests that are remembered when their cycles no longer are.
@@ -114,9 +114,9 @@ impl Past {
         record::read(&self.0)
     }
 
-    /// Of the pings of the last so many cycles, the oldest first.
-    pub(super) fn latencies(&self, most: usize) -> Vec<Latency> {
-        let pings = record::read(&self.0).filter_map(|cycle| Latency::of(&cycle)).collect::<Vec<_>>();
-        pings[pings.len().saturating_sub(most)..].to_vec()
+    /// The last so many cycles, the oldest first.
+    pub(super) fn glances(&self, most: usize) -> Vec<Glance> {
+        let all = record::read(&self.0).map(|cycle| Glance::from(&cycle)).collect::<Vec<_>>();
+        all[all.len().saturating_sub(most)..].to_vec()
     }
 }

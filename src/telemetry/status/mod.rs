@@ -21,6 +21,6 @@ pub use failure::{Blame, FailureStatus};
 pub use fleet::{Counts, FleetStatus, LastLoad};
 pub use reader::{Listing, Status};
 pub use selection::{InvalidSelection, Selection, Standing};
-pub use summary::{Latency, RequestStatus, Requests, State, TargetSummary, TokenStatus};
+pub use summary::{Glance, RequestStatus, Requests, State, TargetSummary, TokenStatus};
 pub use values::{Seconds, Timestamp};
 pub use warning::WarningStatus;

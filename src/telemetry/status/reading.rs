@@ -21,8 +21,8 @@ use super::summary::{RequestStatus, Requests, State, TargetSummary, TokenStatus}
 use super::values::{Seconds, Timestamp};
 use super::warning::WarningStatus;
 
-/// Pings in a small plot.
-const LATENCIES: usize = 40;
+/// Cycles in a small plot.
+const GLANCES: usize = 60;
 
 /// One target with its numbers as they were at `now`.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Reading {
             token: readings.token.held.map(|held| self.token(held)),
             next_token_request: readings.token.next_request.map(Timestamp::from),
             requests: Requests { token: self.request(Request::Token), ping: self.request(Request::Ping) },
-            latencies: self.target.history().past().latencies(LATENCIES),
+            glances: self.target.history().past().glances(GLANCES),
         }
     }
 

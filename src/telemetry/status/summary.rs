@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::model::fault::{Fault, Reason, Request};
 use crate::model::target::ScheduleMode;
 
-use super::details::CycleRecord;
+use super::details::{AttemptRecord, CycleRecord};
 use super::failure::FailureStatus;
 use super::values::{Seconds, Timestamp};
 use super::warning::WarningStatus;
@@ -75,9 +75,9 @@ pub struct TargetSummary {
     pub next_token_request: Option<Timestamp>,
     /// The two requests.
     pub requests: Requests,
-    /// Of the last pings, the oldest first. The API shows whole cycles instead, and only of one target.
+    /// The last cycles, the oldest first, for small plots. The API shows whole cycles instead, and only of one target.
     #[serde(skip)]
-    pub latencies: Vec<Latency>,
+    pub glances: Vec<Glance>,
 }
 
 /// The two requests of a cycle.
@@ -131,21 +131,25 @@ pub struct TokenStatus {
     pub scopes_missing: usize,
 }
 
-/// One ping in a small plot.
+/// One cycle in small plots.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Latency {
-    /// End of its cycle.
+pub struct Glance {
+    /// When it ended.
     pub ended: Timestamp,
-    /// How long it took.
-    pub duration: Seconds,
     /// Why it failed, if it did.
-    pub reason: Option<Reason>,
+    pub failure: Option<Reason>,
+    /// By [`Request::index`]: how long the last attempt took, or why it failed; `None` if there was none.
+    pub attempts: [Option<Result<Seconds, Reason>>; Request::ALL.len()],
 }
 
-impl Latency {
-    /// Of the last ping of a cycle, if it came that far.
-    pub(in crate::telemetry) fn of(cycle: &CycleRecord) -> Option<Self> {
-        let ping = cycle.attempts.iter().rev().find(|attempt| attempt.request == Request::Ping)?;
-        Some(Self { ended: cycle.ended, duration: ping.duration_seconds, reason: ping.reason })
+impl From<&CycleRecord> for Glance {
+    fn from(cycle: &CycleRecord) -> Self {
+        let last = |request| cycle.attempts.iter().rev().find(|attempt| attempt.request == request);
+        let outcome = |attempt: &AttemptRecord| attempt.reason.map_or(Ok(attempt.duration_seconds), Err);
+        Self {
+            ended: cycle.ended,
+            failure: cycle.failure.map(|blame| blame.reason),
+            attempts: Request::ALL.map(|request| last(request).map(outcome)),
+        }
     }
 }
