@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::driver::Driver;
 
 /// No wait of a test is longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The name under which WebDriver hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -80,7 +80,12 @@ impl Browser {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
     }
 
-    pub(crate) async fn devtools(&self, name: &str, parameters: Value) -> Value {
+    /// Runs this in every page to come, before its own scripts.
+    pub(crate) async fn run_first(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    async fn devtools(&self, name: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", json!({ "cmd": name, "params": parameters })).await
     }
 
@@ -121,9 +126,9 @@ impl Browser {
         Element(text(&found[ELEMENT]))
     }
 
-    /// The text of each element that fits.
+    /// The text of each element that fits, its spaces and line ends as one space each.
     pub(crate) async fn texts(&self, selector: &str) -> Vec<String> {
-        let body = "return [...document.querySelectorAll(arguments[0])].map(element => element.innerText.trim())";
+        let body = "return [...document.querySelectorAll(arguments[0])].map(element => element.innerText.replace(/\\s+/g, ' ').trim())";
         let found = self.eval_with(body, json!([selector])).await;
         serde_json::from_value(found).expect("texts")
     }
@@ -145,6 +150,7 @@ impl Browser {
         self.post("/actions", json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": strokes }] })).await;
     }
 
+    /// Makes the window as high as the page, up to a height.
     pub(crate) async fn resize_to_content(&self, device: Device, most: u32) {
         let height = self.eval("return document.documentElement.scrollHeight").await.as_u64().expect("a height");
         let height = u32::try_from(height).expect("a height").min(most);

@@ -40,13 +40,13 @@ pub(super) fn failure(failure: &FailureStatus) -> Markup {
     html! {
         p .step {
             strong { (step(failure)) } " "
-            code { (blame.reason.as_str()) }
+            span .blame { code { (blame.reason.as_str()) } ", fault " code { (blame.fault.as_str()) } }
         }
         dl .diagnosis {
             div {
                 dt { "Whose fault" }
                 dd {
-                    strong { (sentence(failure.owner)) } " " code { (blame.fault.as_str()) }
+                    strong { (sentence(failure.owner)) }
                     @if let Some(control) = failure.control { " " (control) }
                 }
             }
@@ -94,7 +94,7 @@ pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now:
         }
         @match &warning.failure {
             Some(cause) => {
-                (failure(cause))
+                div .cause { (failure(cause)) }
             }
             None => {
                 dl .diagnosis {

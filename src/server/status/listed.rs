@@ -74,6 +74,7 @@ fn row(target: &TargetSummary, filter: &Filter, now: Timestamp) -> Markup {
                     (tone.icon())
                     a href=(Place::Root.target(&target.target)) { (target.target) }
                 }
+                p .narrow { (since(target, now)) }
                 (labels(target, Place::Root, filter))
             }
             td .wide { (since(target, now)) }

@@ -10,14 +10,13 @@ use crate::telemetry::status::{AttemptRecord, CycleRecord, Seconds, Timestamp};
 
 use super::words::{bound, clock, count, latency};
 
-/// Of the bars' own drawing, which is stretched to the width of the page: a bar is one unit wide.
-const HEIGHT: f64 = 132.0;
-/// Above the bars, for failures, and below them, for times.
+/// The drawing is stretched to the width of the page: a bar is one unit wide.
+const HEIGHT: f64 = 140.0;
+/// Above the bars, for failures.
 const TOP: f64 = 8.0;
-const BOTTOM: f64 = 20.0;
 
 /// Fewer bars than this are as wide as if there were this many.
-const FEWEST: usize = 50;
+const FEWEST: usize = 40;
 
 /// One request, or that there was none where one should have been.
 struct Bar<'a> {
@@ -86,53 +85,40 @@ impl<'a> History<'a> {
         round_up(if objective < 2.0 * most { most.max(objective * 1.05) } else { most })
     }
 
+    /// Text stands beside the drawing, not in it, where it would be stretched.
     fn plot(&self) -> Markup {
         let ceiling = self.ceiling();
         let columns = self.bars.len().max(FEWEST);
-        let whole = TOP + HEIGHT + BOTTOM;
-        let y = |seconds: f64| tenths(TOP + HEIGHT * (1.0 - seconds / ceiling));
+        let y = |seconds: f64| hundredths(TOP + HEIGHT * (1.0 - seconds / ceiling));
+        let scale = |share: f64| latency(Seconds(ceiling * share));
+        let time = |bar: Option<&Bar<'_>>| bar.map(|bar| clock(bar.ended, self.now)).unwrap_or_default();
         html! {
-            svg .phases width="100%" height=(whole) role="img" {
-                title { (self.title()) }
-                @for share in [0.0, 0.5, 1.0] {
-                    line .grid x1="0" x2="100%" y1=(y(ceiling * share)) y2=(y(ceiling * share)) {}
+            div .plotted {
+                div .scale aria-hidden="true" { span { (scale(1.0)) } span { (scale(0.5)) } span { "0" } }
+                svg .phases viewBox={ "0 0 " (columns) " " (TOP + HEIGHT) } preserveAspectRatio="none" role="img" {
+                    title { (self.title()) }
+                    path .grid d={ "M0 " (y(ceiling)) "H" (columns) "M0 " (y(ceiling / 2.0)) "H" (columns) } {}
+                    (self.bars(ceiling, columns - self.bars.len()))
+                    @if self.objective.0 <= ceiling { path .objective d={ "M0 " (y(self.objective.0)) "H" (columns) } {} }
                 }
-                svg x="0" y="0" width="100%" height=(TOP + HEIGHT) viewBox={ "0 0 " (columns) " " (TOP + HEIGHT) }
-                    preserveAspectRatio="none" {
-                    (self.bars(ceiling, (columns - self.bars.len()) as f64))
+                div .times aria-hidden="true" {
+                    span { @if self.bars.len() >= FEWEST { (time(self.bars.first())) } }
+                    span { (time(self.bars.last())) }
                 }
-                @if self.objective.0 <= ceiling {
-                    line .objective x1="0" x2="100%" y1=(y(self.objective.0)) y2=(y(self.objective.0)) {}
-                    text x="100%" y=(y(self.objective.0) - 4.0) text-anchor="end" { "objective " (bound(self.objective)) }
-                }
-                @for share in [0.5, 1.0] {
-                    text x="0" y=(y(ceiling * share) + 12.0) { (latency(Seconds(ceiling * share))) }
-                }
-                (self.times(whole - 4.0))
             }
-        }
-    }
-
-    fn times(&self, y: f64) -> Markup {
-        let time = |bar: Option<&Bar<'_>>| bar.map(|bar| clock(bar.ended, self.now));
-        html! {
-            @if self.bars.len() >= FEWEST {
-                text x="0" y=(y) { (time(self.bars.first()).unwrap_or_default()) }
-            }
-            text x="100%" y=(y) text-anchor="end" { (time(self.bars.last()).unwrap_or_default()) }
         }
     }
 
     /// One path for each phase, not one element for each piece.
-    fn bars(&self, ceiling: f64, begin: f64) -> Markup {
+    fn bars(&self, ceiling: f64, begin: usize) -> Markup {
         let mut paths = [const { String::new() }; Phase::ALL.len()];
         for (index, bar) in self.bars.iter().enumerate() {
             let mut foot = TOP + HEIGHT;
             for part in bar.attempt.iter().flat_map(|attempt| &attempt.phases) {
                 let height = part.duration_seconds.0 / ceiling * HEIGHT;
-                let (x, y, height) = (begin + index as f64 + 0.1, hundredths(foot), hundredths(height));
+                let (x, y, height) = (begin + index, hundredths(foot), hundredths(height));
                 // Writing to a string cannot fail.
-                let _ = write!(paths[part.phase.index()], "M{x:.1} {y}v-{height}h.8v{height}z");
+                let _ = write!(paths[part.phase.index()], "M{x}.1 {y}v-{height}h.8v{height}z");
                 foot -= part.duration_seconds.0 / ceiling * HEIGHT;
             }
         }
@@ -141,7 +127,7 @@ impl<'a> History<'a> {
                 @if !path.is_empty() { path class=(phase.as_str()) d=(path) {} }
             }
             @for (index, bar) in self.bars.iter().enumerate() {
-                @let x = begin + index as f64;
+                @let x = begin + index;
                 @if bar.reason.is_some() {
                     rect .outage x=(x) y="0" width="1" height=(TOP + HEIGHT) {}
                     rect .failed x=(x) y="0" width="1" height=(TOP - 3.0) {}
@@ -186,7 +172,11 @@ impl<'a> History<'a> {
             (count(self.bars.len(), "request", "requests"))
             @if failed > 0 { ", " strong .bad { (failed) " failed" } " (marked at the top)" } @else { ", none failed" }
             "."
-            @if self.objective.0 > self.ceiling() { " The objective of " (bound(self.objective)) " is far above." }
+            @if self.objective.0 > self.ceiling() {
+                " The objective, " (bound(self.objective)) ", is far above."
+            } @else {
+                " The dashed line is the objective, " (bound(self.objective)) "."
+            }
         }
     }
 
@@ -248,16 +238,12 @@ fn quantile(all: &[f64], share: f64) -> Option<f64> {
     sorted.get(rank.saturating_sub(1)).copied()
 }
 
-/// To 1, 2 or 5 times a power of ten.
+/// To two digits at most, so that half of it is easily read, too.
 fn round_up(seconds: f64) -> f64 {
+    const STEPS: [f64; 9] = [1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0];
     let seconds = seconds.max(0.000_1);
     let power = 10_f64.powf(seconds.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * power >= seconds);
-    step.unwrap_or(10.0) * power
-}
-
-fn tenths(units: f64) -> f64 {
-    (units * 10.0).round() / 10.0
+    STEPS.into_iter().find(|step| step * power >= seconds).unwrap_or(10.0) * power
 }
 
 fn hundredths(units: f64) -> f64 {
@@ -270,7 +256,7 @@ mod tests {
 
     #[test]
     fn ceiling_is_a_round_number_above() {
-        for (seconds, ceiling) in [(0.083, 0.1), (0.1, 0.1), (0.11, 0.2), (0.3, 0.5), (7.0, 10.0), (0.0, 0.000_1)] {
+        for (seconds, ceiling) in [(0.083, 0.1), (0.1, 0.1), (0.11, 0.12), (0.35, 0.4), (9.0, 10.0), (0.0, 0.000_1)] {
             assert!((round_up(seconds) / ceiling - 1.0).abs() < 1e-9, "{seconds}: {}", round_up(seconds));
         }
     }

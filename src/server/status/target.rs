@@ -69,7 +69,9 @@ fn head(target: &TargetSummary, now: Timestamp) -> Markup {
     html! {
         div .headline {
             h1 { (tone.icon()) (target.target) }
-            p .since role="status" { (since(target, now)) }
+            p .since { (since(target, now)) }
+            // Said aloud when it changes, which the words above do every minute.
+            p .hidden role="status" { (title(target)) }
             (labels(target, Place::Targets, &Filter::all()))
         }
         @if target.failure.is_some() || !target.warnings.is_empty() {
@@ -120,9 +122,13 @@ fn token_section(target: &TargetSummary, now: Timestamp) -> Markup {
 
 fn request_section(request: Request, status: &RequestStatus, details: &TargetDetails, now: Timestamp) -> Markup {
     let history = History::new(request, &details.cycles, status.objective_seconds, now);
+    let id = match request {
+        Request::Token => "token-request",
+        Request::Ping => "ping",
+    };
     html! {
-        section aria-labelledby=(request.as_str()) {
-            h2 id=(request.as_str()) { (request_name(request)) }
+        section aria-labelledby=(id) {
+            h2 id=(id) { (request_name(request)) }
             p .quiet { code { (status.url) } }
             p { (last(status, now)) }
             (history.render())
@@ -161,23 +167,25 @@ fn failures(failures: &[FailureRecord], now: Timestamp) -> Markup {
                         tr {
                             th scope="col" { "Time" }
                             th scope="col" { "Request" }
-                            th scope="col" { "Reason" }
-                            th scope="col" { "Status" }
-                            th scope="col" { "Broke off" }
+                            th scope="col" { "What happened" }
                         }
                     }
-                    tbody {
-                        @for failure in failures {
-                            tr {
-                                td { (time(failure.ended, now)) span .at { (distance(failure.ended, now)) } }
-                                td { (failure.blame.request.as_str()) }
-                                td { code { (failure.blame.reason.as_str()) } }
-                                td .number { (failure.status.map_or_else(|| "–".to_owned(), |status| status.to_string())) }
-                                td { (failure.phase.map_or("–", diagnosis::during)) }
-                            }
-                        }
-                    }
+                    tbody { @for failure in failures { (failure_row(failure, now)) } }
                 }
+            }
+        }
+    }
+}
+
+fn failure_row(failure: &FailureRecord, now: Timestamp) -> Markup {
+    html! {
+        tr {
+            td { (time(failure.ended, now)) " " span .at { (distance(failure.ended, now)) } }
+            td { (failure.blame.request.as_str()) }
+            td {
+                code { (failure.blame.reason.as_str()) }
+                @if let Some(status) = failure.status { ", status " (status) }
+                @if let Some(phase) = failure.phase { ", " (diagnosis::during(phase)) }
             }
         }
     }
@@ -227,38 +235,24 @@ fn check_tone(check: &CheckStatus) -> Tone {
 }
 
 fn certificates(certificates: &[CertificateStatus], now: Timestamp) -> Markup {
-    let known = |status: &&CertificateStatus| {
-        status.leaf_expires.or(status.client_expires).is_some() || status.clock_skew_seconds.is_some()
-    };
-    let expiry = |at: Option<Timestamp>| match at {
-        Some(at) => format!("{} ({})", clock(at, now), distance(at, now)),
-        None => "–".to_owned(),
-    };
+    let mut facts = Vec::new();
+    for status in certificates {
+        let server = diagnosis::server_name(status.request);
+        let mut expiry = |what: String, at: Option<Timestamp>| {
+            facts.extend(at.map(|at| (what, format!("{} ({})", clock(at, now), distance(at, now)))));
+        };
+        expiry(format!("Certificate of the {server} expires"), status.leaf_expires);
+        let first = status.earliest_expires.filter(|first| Some(*first) != status.leaf_expires);
+        expiry(format!("First of the {server}’s chain expires"), first);
+        expiry(format!("Our certificate for the {server} expires"), status.client_expires);
+        facts.extend(status.clock_skew_seconds.map(|by| (format!("Clock of the {server}"), skew(by))));
+    }
     html! {
-        @if certificates.iter().any(|status| known(&status)) {
+        @if !facts.is_empty() {
             section aria-labelledby="certificates" {
                 h2 #certificates { "Certificates and clocks" }
-                table .plain {
-                    thead {
-                        tr {
-                            th scope="col" { "Server of" }
-                            th scope="col" { "Its certificate expires" }
-                            th scope="col" { "First of its chain" }
-                            th scope="col" { "Ours for it" }
-                            th scope="col" { "Its clock" }
-                        }
-                    }
-                    tbody {
-                        @for status in certificates.iter().filter(known) {
-                            tr {
-                                th scope="row" { (status.request.as_str()) }
-                                td { (expiry(status.leaf_expires)) }
-                                td { (expiry(status.earliest_expires)) }
-                                td { (expiry(status.client_expires)) }
-                                td { (status.clock_skew_seconds.map_or_else(|| "–".to_owned(), skew)) }
-                            }
-                        }
-                    }
+                dl .facts {
+                    @for (what, fact) in facts { div { dt { (what) } dd { (fact) } } }
                 }
             }
         }

@@ -34,7 +34,8 @@ pub(super) fn latency(seconds: Seconds) -> String {
     match millis {
         ..9.95 => format!("{millis:.1} ms"),
         ..999.5 => format!("{millis:.0} ms"),
-        _ => format!("{:.2} s", seconds.0),
+        ..9995.0 => format!("{:.2} s", seconds.0),
+        _ => format!("{:.1} s", seconds.0),
     }
 }
 
@@ -114,9 +115,14 @@ mod tests {
 
     #[test]
     fn latencies_have_three_digits_at_most() {
-        for (seconds, expected) in
-            [(0.000_04, "0.0 ms"), (0.0032, "3.2 ms"), (0.0996, "100 ms"), (0.9994, "999 ms"), (1.2345, "1.23 s")]
-        {
+        for (seconds, expected) in [
+            (0.000_04, "0.0 ms"),
+            (0.0032, "3.2 ms"),
+            (0.0996, "100 ms"),
+            (0.9994, "999 ms"),
+            (1.2345, "1.23 s"),
+            (10.0, "10.0 s"),
+        ] {
             assert_eq!(latency(Seconds(seconds)), expected);
         }
     }
