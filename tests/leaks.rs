@@ -306,6 +306,11 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
         ] {
             setting.assert_silent(&exporter.get(path).await.everything());
         }
+        for (name, _) in &setting.expected {
+            let page = exporter.get(&format!("/targets/{name}")).await;
+            assert_eq!(page.status, 200, "{name}");
+            setting.assert_silent(&page.everything());
+        }
         assert_silent(&exporter.reload().await.everything());
         setting.assert_heard();
         let log = exporter.terminate_and_read_log().await;

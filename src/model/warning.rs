@@ -12,6 +12,9 @@ const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How long a token that was refused early is worth mentioning.
 const LATELY: Duration = Duration::from_secs(3600);
 
+/// One slow request is chance.
+const SLOW_IN_A_ROW: u32 = 3;
+
 /// A warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
@@ -19,6 +22,8 @@ pub enum Warning {
     TokenRefresh(Cause),
     /// The API refused a token that should still have lived, at this time.
     TokenRejectedEarly(SystemTime),
+    /// This request succeeds, but again and again takes longer than the objective.
+    Slow(Request),
     /// Expected scopes were not granted.
     ScopesMissing,
     /// A check found the opposite of what it must.
@@ -38,6 +43,8 @@ pub struct Signs<'a> {
     pub refresh_failure: Option<Cause>,
     /// When a token was last refused that should still have lived.
     pub rejected_early: Option<SystemTime>,
+    /// How many attempts in a row took longer than the objective, by [`Request::index`].
+    pub slow_in_a_row: [u32; Request::ALL.len()],
     /// How many expected scopes the last answer did not grant.
     pub scopes_missing: usize,
     /// The last outcome of each check.
@@ -61,6 +68,8 @@ impl Signs<'_> {
             self.checks.iter().filter_map(|outcome| outcome.finding().map(|advice| Warning::Check(*outcome, advice))),
         );
         found.extend(self.rejected_early.filter(lately).map(Warning::TokenRejectedEarly));
+        let slow = |&request: &Request| self.slow_in_a_row[request.index()] >= SLOW_IN_A_ROW;
+        found.extend(Request::ALL.into_iter().filter(slow).map(Warning::Slow));
         found.extend((self.scopes_missing > 0).then_some(Warning::ScopesMissing));
         found.extend(self.client_secret.filter(soon).map(Warning::ClientSecretExpiry));
         found.extend(self.client_certificate.filter(soon).map(Warning::ClientCertificateExpiry));
@@ -78,6 +87,7 @@ impl Warning {
         match self {
             Self::TokenRefresh(_) => "token_refresh",
             Self::TokenRejectedEarly(_) => "token_rejected_early",
+            Self::Slow(_) => "slow",
             Self::ScopesMissing => "scopes_missing",
             Self::Check(..) => "check",
             Self::CertificateExpiry(..) => "certificate_expiry",
@@ -98,6 +108,10 @@ impl Warning {
             Self::TokenRejectedEarly(_) => (
                 "The API refused a token that should still have lived, within the last hour.",
                 "If it happens again, ask the provider whether they revoke tokens, replace signing keys or restart servers.",
+            ),
+            Self::Slow(_) => (
+                "The last three times or more, the answer took longer than latency_objective.",
+                "See in which phase the time goes: resolve, connect and tls are the network, processing is the server; then tell whose it is.",
             ),
             Self::ScopesMissing => (
                 "The last token was not granted all of token.expected_scopes.",

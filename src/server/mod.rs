@@ -1,6 +1,7 @@
 //! Inbound HTTP: where it listens, what it bounds, what it answers. The one place that serves with axum.
 
 mod address;
+mod api;
 mod body;
 mod connections;
 mod listen;

@@ -1,10 +1,10 @@
 //! The paths under which things are served.
 
 /// Paths that are or will be served beside the metrics.
-const TAKEN: [&str; 4] = ["/config", "/probe", "/sd", "/-"];
+const TAKEN: [&str; 6] = ["/assets", "/config", "/probe", "/sd", "/targets", "/-"];
 
 /// The same for whole trees of paths.
-const TAKEN_TREES: [&str; 2] = ["/-/", "/api/"];
+const TAKEN_TREES: [&str; 4] = ["/-/", "/api/", "/assets/", "/targets/"];
 
 /// Under which paths things are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ mod tests {
         for path in ["//", "/a//b", "/{a}", "/a b", "/a?b", "/ä", "/../a", "/*a", "/%41"] {
             assert_eq!(refused(path), InvalidPath::NotPlain(path.to_owned()));
         }
-        for path in ["/-/healthy", "/api/v1/targets", "/probe", "/sd", "/config"] {
+        for path in ["/-/healthy", "/api/v1/targets", "/probe", "/sd", "/config", "/targets", "/assets/x"] {
             assert_eq!(refused(path), InvalidPath::Taken(path.to_owned()));
         }
         assert!(WebSettings::new("a", "/metrics").is_err());

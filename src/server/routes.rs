@@ -15,7 +15,8 @@ use tower_http::compression::CompressionLayer;
 use url::form_urlencoded;
 
 use super::App;
-use super::body::{ExpositionBody, Paced};
+use super::api;
+use super::body::{Paced, Pieces};
 use super::status;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,6 +28,10 @@ pub(super) fn router(app: App) -> Router {
         // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
         .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
         .route(&settings.at("/-/reload"), post(reload))
+        .route(&settings.at("/api/v1/targets"), get(api::targets))
+        // A name may have slashes in it, encoded or not.
+        .route(&settings.at("/api/v1/targets/{*name}"), get(api::target))
+        .route(&settings.at("/config"), get(api::config))
         .route(&settings.at(settings.telemetry_path()), get(metrics));
     let mut router = status::route(router, &app);
     if !settings.route_prefix().is_empty() {
@@ -52,7 +57,7 @@ async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Resp
     }
     let only: Vec<&str> = names.iter().map(|name| &**name).collect();
     let exposition = app.metrics.exposition((app.now)(), (!only.is_empty()).then_some(&only));
-    ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(ExpositionBody(exposition))).into_response()
+    ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(Pieces(exposition))).into_response()
 }
 
 /// As Prometheus answers, with what it leaves to the log: what has changed, or every mistake.

@@ -31,6 +31,8 @@ pub struct Metrics {
 pub struct Shown {
     /// In the configuration's order.
     pub(super) targets: Vec<Arc<TargetMetrics>>,
+    /// The same in the order of their names.
+    pub(super) by_name: Vec<Arc<TargetMetrics>>,
     /// Where each name stands in `targets`.
     positions: HashMap<Box<str>, usize>,
     pub(super) vantage: Option<String>,
@@ -136,14 +138,18 @@ impl Shown {
                 .or_insert_with(|| Arc::new(Bounds::new(&config.latency_buckets, objective)));
             Arc::new(TargetMetrics::new(target, vantage, Arc::clone(bounds), config.history, loaded))
         };
-        let targets = config.targets.iter().map(|target| kept(target).unwrap_or_else(|| begun(target)));
+        let targets: Vec<_> =
+            config.targets.iter().map(|target| kept(target).unwrap_or_else(|| begun(target))).collect();
+        let mut by_name = targets.clone();
+        by_name.sort_unstable_by(|one, other| one.probed.name.cmp(&other.probed.name));
         let names = config.targets.iter().map(|target| target.name.as_str().into());
         let hosts: BTreeSet<_> =
             config.targets.iter().flat_map(|target| [target.authorization_host(), target.resource_host()]).collect();
         let own = OwnFamilies::new(vantage, schedule_lag);
         own.configured(config.targets.len(), hosts.len(), loaded);
         Self {
-            targets: targets.collect(),
+            targets,
+            by_name,
             positions: names.zip(0..).collect(),
             vantage: config.vantage.clone(),
             loaded,

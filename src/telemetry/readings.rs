@@ -68,6 +68,8 @@ pub(super) struct RequestReadings {
     pub(super) failures: [u64; Fault::ALL.len()],
     pub(super) connections_opened: u64,
     pub(super) last: Option<LastAttempt>,
+    /// Good attempts in a row that took longer than the objective.
+    pub(super) slow_in_a_row: u32,
     /// End of the last good attempt, in Unix milliseconds.
     pub(super) last_success: Option<i64>,
     pub(super) duration: Histogram,
@@ -98,6 +100,7 @@ impl Readings {
             failures: [0; Fault::ALL.len()],
             connections_opened: 0,
             last: None,
+            slow_in_a_row: 0,
             last_success: None,
             duration: Histogram::new(bounds),
             server_chain: None,
@@ -172,8 +175,14 @@ impl RequestReadings {
         }
         let ended = unix_millis(trace.started.wall_at(trace.started.moment.plus(trace.duration)));
         match attempt.result {
-            Ok(_) => self.last_success = Some(ended),
-            Err(failure) => self.failures[failure.reason.fault(attempt.request).index()] += 1,
+            Ok(_) => {
+                self.last_success = Some(ended);
+                self.slow_in_a_row = if trace.duration > bounds.objective { self.slow_in_a_row + 1 } else { 0 };
+            }
+            Err(failure) => {
+                self.failures[failure.reason.fault(attempt.request).index()] += 1;
+                self.slow_in_a_row = 0;
+            }
         }
         let outcome = attempt.result.map(|_achievement| ()).map_err(|failure| failure.reason);
         self.last = Some(LastAttempt {
@@ -196,6 +205,8 @@ pub(super) struct Bounds {
     seconds: Box<[f64]>,
     /// As many and one more: `+Inf`.
     rendered: Box<[Box<str>]>,
+    /// One of them: what takes longer is slow.
+    objective: Duration,
 }
 
 impl Bounds {
@@ -206,7 +217,7 @@ impl Bounds {
         seconds.sort_by(f64::total_cmp);
         seconds.dedup();
         let rendered = seconds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
-        Self { rendered: rendered.map(String::into_boxed_str).collect(), seconds: seconds.into() }
+        Self { rendered: rendered.map(String::into_boxed_str).collect(), seconds: seconds.into(), objective }
     }
 
     /// The values of the label `le`.

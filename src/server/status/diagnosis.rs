@@ -54,7 +54,8 @@ pub(super) fn failure(failure: &FailureStatus) -> Markup {
                 dt { "What happened" }
                 dd {
                     (failure.meaning)
-                    @if let Some(file) = &failure.secret_file { " It is in " code { (file) } "." }
+                    @if let Some(proxy) = &failure.proxy { " The proxy is " code { (proxy) } "." }
+                    @if let Some(file) = &failure.secret_file { " The file is " code { (file) } "." }
                 }
             }
             div .remedy {
@@ -83,7 +84,11 @@ pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now:
     html! {
         p .step {
             strong { (warning.meaning) }
-            @if let Some(request) = warning.request { " It is the " (server_name(request)) "’s." }
+            @match (warning.request, warning.at) {
+                (Some(request), Some(_)) => { " It is the " (server_name(request)) "’s." },
+                (Some(request), None) => { " " (request_name(request)) " it is." },
+                (None, _) => {},
+            }
             @if let Some(check) = warning.check { " The check is " code { (check.as_str()) } "." }
             @if let (Some(_), Some(token)) = (&warning.failure, token) {
                 " It expires " (distance(token.expires, now)) ", at " (time(token.expires, now)) "."

@@ -53,7 +53,8 @@ pub(super) fn route(router: Router<Arc<App>>, app: &App) -> Router<Arc<App>> {
     let router = router
         .route(&settings.at("/assets/{name}"), get(assets::serve))
         .route(&settings.at("/targets/"), get(target_by_query))
-        .route(&settings.at("/targets/{name}"), get(target_by_path));
+        // A proxy may have decoded the slashes of a name.
+        .route(&settings.at("/targets/{*name}"), get(target_by_path));
     if settings.telemetry_path() == "/" { router } else { router.route(&settings.at("/"), get(fleet_page)) }
 }
 

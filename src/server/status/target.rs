@@ -15,7 +15,7 @@ use super::listed::{labels, since};
 use super::phases::History;
 use super::token;
 use super::tone::Tone;
-use super::words::{bound, clock, distance, latency, span, time};
+use super::words::{bound, clock, distance, grouped, latency, span, time};
 
 /// What a browser's tab says.
 pub(super) fn title(target: &TargetSummary) -> String {
@@ -158,14 +158,14 @@ fn last(status: &RequestStatus, now: Timestamp) -> Markup {
 fn failures(failures: &[FailureRecord], now: Timestamp) -> Markup {
     html! {
         section aria-labelledby="failures" {
-            h2 #failures { "Last failed requests" }
+            h2 #failures { "Last failures" }
             @if failures.is_empty() {
                 p .none { "None failed since this target is probed." }
             } @else {
                 table .plain {
                     thead {
                         tr {
-                            th scope="col" { "Time" }
+                            th scope="col" { "Last time" }
                             th scope="col" { "Request" }
                             th scope="col" { "What happened" }
                         }
@@ -180,12 +180,17 @@ fn failures(failures: &[FailureRecord], now: Timestamp) -> Markup {
 fn failure_row(failure: &FailureRecord, now: Timestamp) -> Markup {
     html! {
         tr {
-            td { (time(failure.ended, now)) " " span .at { (distance(failure.ended, now)) } }
+            td {
+                (time(failure.ended, now)) " " span .at { (distance(failure.ended, now)) }
+            }
             td { (failure.blame.request.as_str()) }
             td {
                 code { (failure.blame.reason.as_str()) }
                 @if let Some(status) = failure.status { ", status " (status) }
                 @if let Some(phase) = failure.phase { ", " (diagnosis::during(phase)) }
+                @if failure.count > 1 {
+                    span .at { (grouped(failure.count as usize)) " in a row, since " (time(failure.first, now)) }
+                }
             }
         }
     }

@@ -5,14 +5,14 @@ mod record;
 
 use std::collections::VecDeque;
 
-use crate::model::fault::Cause;
+use crate::model::fault::{Cause, Request};
 use crate::model::report::{CycleReport, Phase};
 
 use super::readings::unix_millis;
 use super::status::{CycleRecord, FailureRecord, Glance, Timestamp};
 use blocks::Blocks;
 
-/// Failed requests that are remembered when their cycles no longer are.
+/// Failures that are remembered when their cycles no longer are.
 const FAILURES: usize = 10;
 
 /// The last cycles, as many as the configuration says.
@@ -26,14 +26,18 @@ pub(super) struct History {
     failures: VecDeque<PastFailure>,
 }
 
-/// A failed request of the past.
+/// Requests that failed alike, one after the other.
 #[derive(Clone, Copy, Debug)]
 struct PastFailure {
-    /// End of its cycle, in Unix milliseconds.
-    ended: i64,
+    /// Ends of the first and the last of their cycles, in Unix milliseconds.
+    first: i64,
+    last: i64,
+    count: u32,
     cause: Cause,
     status: Option<u16>,
     phase: Option<Phase>,
+    /// Whether no attempt at this request has succeeded or failed otherwise since.
+    goes_on: bool,
 }
 
 impl History {
@@ -49,7 +53,7 @@ impl History {
         self.forget_until(self.limit - 1);
         self.records.push(&record::written(report));
         self.cycles += 1;
-        self.record_failures(report);
+        self.record_attempts(report);
     }
 
     /// Keeps so many cycles from now on: the latest of those that are there.
@@ -64,13 +68,15 @@ impl History {
 
     /// The bytes of all cycles, to be read when nobody waits for the history any more.
     pub(super) fn past(&self) -> Past {
-        Past(self.records.copied())
+        Past { cycles: self.cycles, bytes: self.records.copied() }
     }
 
-    /// The last failed requests, the latest first.
+    /// The last failures, the latest first.
     pub(super) fn failures(&self) -> Vec<FailureRecord> {
         let shown = |past: &PastFailure| FailureRecord {
-            ended: Timestamp::from_unix_millis(past.ended),
+            first: Timestamp::from_unix_millis(past.first),
+            ended: Timestamp::from_unix_millis(past.last),
+            count: past.count,
             blame: past.cause.into(),
             phase: past.phase,
             status: past.status,
@@ -87,36 +93,83 @@ impl History {
         }
     }
 
-    fn record_failures(&mut self, report: &CycleReport) {
+    fn record_attempts(&mut self, report: &CycleReport) {
+        let ended = unix_millis(report.ended.wall);
         for attempt in &report.attempts {
-            let Err(failure) = attempt.result else { continue };
-            if self.failures.len() == FAILURES {
-                self.failures.pop_front();
-            }
-            self.failures.reserve_exact(1);
-            self.failures.push_back(PastFailure {
-                ended: unix_millis(report.ended.wall),
+            let failure = attempt.result.err().map(|failure| PastFailure {
+                first: ended,
+                last: ended,
+                count: 1,
                 cause: Cause { request: attempt.request, reason: failure.reason },
                 status: attempt.trace.status,
                 phase: attempt.trace.broke_off_in,
+                goes_on: true,
             });
+            self.record_attempt(attempt.request, failure);
         }
+    }
+
+    fn record_attempt(&mut self, request: Request, failure: Option<PastFailure>) {
+        let before = self.failures.iter_mut().rev().find(|past| past.cause.request == request && past.goes_on);
+        match (before, failure) {
+            (Some(before), Some(failure)) if before.is_like(&failure) => {
+                before.last = failure.last;
+                before.count = before.count.saturating_add(1);
+            }
+            (before, failure) => {
+                if let Some(before) = before {
+                    before.goes_on = false;
+                }
+                if let Some(failure) = failure {
+                    self.remember(failure);
+                }
+            }
+        }
+    }
+
+    fn remember(&mut self, failure: PastFailure) {
+        if self.failures.len() == FAILURES {
+            self.failures.pop_front();
+        }
+        self.failures.reserve_exact(1);
+        self.failures.push_back(failure);
+    }
+}
+
+impl PastFailure {
+    fn is_like(&self, other: &Self) -> bool {
+        (self.cause, self.status, self.phase) == (other.cause, other.status, other.phase)
     }
 }
 
 /// The cycles of a history as they were at one moment.
 #[derive(Debug)]
-pub(super) struct Past(Vec<u8>);
+pub(super) struct Past {
+    cycles: usize,
+    bytes: Vec<u8>,
+}
 
 impl Past {
     /// The oldest first.
     pub(super) fn cycles(&self) -> impl Iterator<Item = CycleRecord> {
-        record::read(&self.0)
+        record::split(&self.bytes).filter_map(record::cycle)
     }
 
     /// The last so many cycles, the oldest first.
     pub(super) fn glances(&self, most: usize) -> Vec<Glance> {
-        let all = record::read(&self.0).map(|cycle| Glance::from(&cycle)).collect::<Vec<_>>();
-        all[all.len().saturating_sub(most)..].to_vec()
+        let passed_over = self.cycles.saturating_sub(most);
+        record::split(&self.bytes).skip(passed_over).filter_map(record::glance).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten thousand targets have one each, whatever they keep.
+    #[test]
+    fn history_of_nothing_is_small() {
+        assert!(size_of::<History>() <= 128, "{}", size_of::<History>());
+        assert!(size_of::<PastFailure>() <= 40, "{}", size_of::<PastFailure>());
     }
 }

@@ -9,9 +9,10 @@
 use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::{Attempt, CycleReport, Phase};
 use crate::telemetry::readings::unix_millis;
-use crate::telemetry::status::{AttemptRecord, CycleRecord, PhaseRecord, Seconds, Timestamp};
+use crate::telemetry::status::{AttemptRecord, Blame, CycleRecord, Glance, PhaseRecord, Seconds, Timestamp};
 
 const CYCLE: usize = 8;
+const ATTEMPT: usize = 8;
 
 /// More requests than a cycle ever makes; further ones would not be kept, so that a record's length fits a byte.
 const MOST_ATTEMPTS: usize = 12;
@@ -23,7 +24,7 @@ const WHOLE: f64 = u16::MAX as f64;
 pub(super) fn written(report: &CycleReport) -> Vec<u8> {
     let verdict = report.verdict.err().map_or(GOOD, |cause| code(cause.request, Some(cause.reason)));
     let ended = unix_millis(report.ended.wall).max(0).to_le_bytes();
-    let mut bytes = Vec::with_capacity(CYCLE + 2 * 18);
+    let mut bytes = Vec::with_capacity(CYCLE + 2 * (ATTEMPT + 2 * Phase::ALL.len()));
     bytes.extend_from_slice(&[0, verdict, ended[0], ended[1], ended[2], ended[3], ended[4], ended[5]]);
     for attempt in report.attempts.iter().take(MOST_ATTEMPTS) {
         write_attempt(&mut bytes, attempt);
@@ -47,49 +48,96 @@ fn write_attempt(bytes: &mut Vec<u8>, attempt: &Attempt) {
     }
 }
 
-/// The cycles in `bytes`, in their order.
-pub(super) fn read(mut bytes: &[u8]) -> impl Iterator<Item = CycleRecord> {
+/// The records in `bytes`, in their order.
+pub(super) fn split(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let length = usize::from(*bytes.first()?);
         let (record, rest) = bytes.split_at_checked(length)?;
         bytes = rest;
-        read_cycle(record)
+        Some(record)
     })
 }
 
-fn read_cycle(record: &[u8]) -> Option<CycleRecord> {
-    let (&[_, verdict, a, b, c, d, e, f], mut rest) = record.split_first_chunk::<CYCLE>()?;
-    let failure = match decoded(verdict)? {
-        (request, Some(reason)) => Some(Cause { request, reason }.into()),
-        (_, None) => None,
-    };
-    let ended = Timestamp::from_unix_millis(i64::from_le_bytes([a, b, c, d, e, f, 0, 0]));
-    let attempts = std::iter::from_fn(|| read_attempt(&mut rest)).collect();
-    Some(CycleRecord { ended, failure, attempts })
+/// The cycle that a record is of.
+pub(super) fn cycle(record: &[u8]) -> Option<CycleRecord> {
+    let (head, mut rest) = Head::read(record)?;
+    let attempts = std::iter::from_fn(|| AttemptHead::read(&mut rest)?.record(&mut rest)).collect();
+    Some(CycleRecord { ended: head.ended, failure: head.cause.map(Blame::from), attempts })
 }
 
-fn read_attempt(bytes: &mut &[u8]) -> Option<AttemptRecord> {
-    let (&[what, phases, status_low, status_high], rest) = bytes.split_first_chunk()?;
-    let (&micros, mut rest) = rest.split_first_chunk()?;
-    let (request, reason) = decoded(what)?;
-    let duration = f64::from(u32::from_le_bytes(micros)) / 1e6;
-    let mut happened = Vec::with_capacity(phases.count_ones() as usize);
-    for phase in Phase::ALL.into_iter().filter(|phase| phases & 1 << phase.index() != 0) {
-        let (&share, further) = rest.split_first_chunk()?;
-        rest = further;
-        let part = duration * f64::from(u16::from_le_bytes(share)) / WHOLE;
-        happened.push(PhaseRecord { phase, duration_seconds: Seconds((part * 1e6).round() / 1e6) });
+/// The cycle as small plots need it.
+pub(super) fn glance(record: &[u8]) -> Option<Glance> {
+    let (head, mut rest) = Head::read(record)?;
+    let mut attempts = [None; Request::ALL.len()];
+    while let Some(attempt) = AttemptHead::read(&mut rest) {
+        rest = rest.get(2 * attempt.happened().count()..)?;
+        attempts[attempt.request.index()] = Some(attempt.reason.map_or(Ok(Seconds(attempt.duration)), Err));
     }
-    *bytes = rest;
-    let status = u16::from_le_bytes([status_low, status_high]);
-    Some(AttemptRecord {
-        request,
-        duration_seconds: Seconds(duration),
-        status: (status != 0).then_some(status),
-        reason,
-        phase: usize::from(phases >> 5).checked_sub(1).and_then(|index| Phase::ALL.get(index).copied()),
-        phases: happened,
-    })
+    Some(Glance { ended: head.ended, failure: head.cause.map(|cause| cause.reason), attempts })
+}
+
+/// What a record begins with.
+struct Head {
+    ended: Timestamp,
+    cause: Option<Cause>,
+}
+
+impl Head {
+    fn read(record: &[u8]) -> Option<(Self, &[u8])> {
+        let (&[_, verdict, a, b, c, d, e, f], rest) = record.split_first_chunk::<CYCLE>()?;
+        let (request, reason) = decoded(verdict)?;
+        let ended = Timestamp::from_unix_millis(i64::from_le_bytes([a, b, c, d, e, f, 0, 0]));
+        Some((Self { ended, cause: reason.map(|reason| Cause { request, reason }) }, rest))
+    }
+}
+
+/// What is kept of a request, but for how long its phases lasted.
+struct AttemptHead {
+    request: Request,
+    reason: Option<Reason>,
+    /// The five that happened, and above them the one in which it broke off.
+    phases: u8,
+    status: u16,
+    /// In seconds.
+    duration: f64,
+}
+
+impl AttemptHead {
+    /// Takes it from the beginning of `bytes`.
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let (&[what, phases, low, high, micros @ ..], rest) = bytes.split_first_chunk::<ATTEMPT>()?;
+        let (request, reason) = decoded(what)?;
+        *bytes = rest;
+        let duration = f64::from(u32::from_le_bytes(micros)) / 1e6;
+        Some(Self { request, reason, phases, status: u16::from_le_bytes([low, high]), duration })
+    }
+
+    fn happened(&self) -> impl Iterator<Item = Phase> + use<> {
+        let phases = self.phases;
+        Phase::ALL.into_iter().filter(move |phase| phases & 1 << phase.index() != 0)
+    }
+
+    /// The whole of it, with the phases, which come next in `bytes`.
+    fn record(&self, bytes: &mut &[u8]) -> Option<AttemptRecord> {
+        // As many decimals as are known, and no more than those of a microsecond.
+        let decimals = (WHOLE / self.duration).log10().floor().clamp(0.0, 6.0);
+        let scale = 10_f64.powi(decimals as i32);
+        let mut phases = Vec::with_capacity(Phase::ALL.len());
+        for phase in self.happened() {
+            let (&share, rest) = bytes.split_first_chunk()?;
+            *bytes = rest;
+            let part = self.duration * f64::from(u16::from_le_bytes(share)) / WHOLE;
+            phases.push(PhaseRecord { phase, duration_seconds: Seconds((part * scale).round() / scale) });
+        }
+        Some(AttemptRecord {
+            request: self.request,
+            duration_seconds: Seconds(self.duration),
+            status: (self.status != 0).then_some(self.status),
+            reason: self.reason,
+            phase: usize::from(self.phases >> 5).checked_sub(1).and_then(|index| Phase::ALL.get(index).copied()),
+            phases,
+        })
+    }
 }
 
 /// Which request, in the highest bit, and how it failed, if it did.
@@ -103,5 +151,120 @@ fn decoded(code: u8) -> Option<(Request, Option<Reason>)> {
     match code & 0x7f {
         GOOD => Some((request, None)),
         outcome => Some((request, Some(*Reason::ALL.get(usize::from(outcome) - 1)?))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::model::fault::Failure;
+    use crate::model::report::{Achievement, Phases, Trace};
+    use crate::model::time::{Moment, Stamp};
+    use crate::model::token::TokenView;
+
+    const MICROS: u64 = 1_234_567;
+
+    fn now() -> Stamp {
+        Stamp { moment: Moment::default(), wall: UNIX_EPOCH + Duration::from_millis(1_763_950_123_456) }
+    }
+
+    fn attempt(request: Request, reason: Option<Reason>, phases: Phases) -> Attempt {
+        let trace = Trace {
+            started: now(),
+            duration: Duration::from_micros(MICROS),
+            sent: true,
+            status: reason.is_none().then_some(200),
+            http_version: None,
+            connections_opened: 1,
+            phases,
+            broke_off_in: reason.map(|_| Phase::Transfer),
+            peer: None,
+            clock_skew: None,
+            server_chain: None,
+            certificate_defect: None,
+            client_certificate_expiry: None,
+        };
+        let result = reason.map_or(Ok(Achievement::Ponged), |reason| Err(Failure::from(reason)));
+        Attempt { request, trace, result, rejected_early: false }
+    }
+
+    fn all_phases() -> Phases {
+        let fifth = Some(Duration::from_micros(MICROS / 5));
+        Phases { resolve: fifth, connect: fifth, tls: fifth, processing: fifth, transfer: fifth }
+    }
+
+    fn report(verdict: Result<(), Cause>, attempts: Vec<Attempt>) -> CycleReport {
+        CycleReport { started: now(), ended: now(), verdict, attempts, token: TokenView::default() }
+    }
+
+    fn read_again(report: &CycleReport) -> CycleRecord {
+        cycle(&written(report)).expect("a record")
+    }
+
+    #[test]
+    fn cycle_takes_less_than_forty_bytes_on_average() {
+        let ping = || attempt(Request::Ping, None, all_phases());
+        let token = attempt(Request::Token, None, all_phases());
+        assert_eq!(written(&report(Ok(()), vec![ping()])).len(), 26);
+        assert_eq!(written(&report(Ok(()), vec![token, ping()])).len(), 44);
+        assert_eq!(written(&report(Ok(()), vec![attempt(Request::Ping, None, Phases::default())])).len(), 16);
+        assert_eq!(written(&report(Ok(()), Vec::new())).len(), 8);
+    }
+
+    #[test]
+    fn every_way_to_fail_is_read_again_as_it_was() {
+        for request in Request::ALL {
+            for reason in Reason::ALL {
+                let cause = Cause { request, reason };
+                let read = read_again(&report(Err(cause), vec![attempt(request, Some(reason), all_phases())]));
+                assert_eq!(read.failure, Some(Blame::from(cause)));
+                let [attempt] = &*read.attempts else { panic!("{read:?}") };
+                assert_eq!((attempt.request, attempt.reason, attempt.status), (request, Some(reason), None));
+                assert_eq!(attempt.phase, Some(Phase::Transfer));
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_read_again_to_the_millisecond_and_durations_to_the_microsecond() {
+        let read = read_again(&report(Ok(()), vec![attempt(Request::Ping, None, all_phases())]));
+        assert_eq!((read.ended, read.failure), (Timestamp::from(now().wall), None));
+        assert_eq!(read.attempts[0].duration_seconds, Seconds(1.234_567));
+        assert_eq!(read.attempts[0].phases.iter().map(|part| part.phase).collect::<Vec<_>>(), Phase::ALL);
+        for part in &read.attempts[0].phases {
+            let wrong_by = part.duration_seconds.0 - (MICROS / 5) as f64 / 1e6;
+            assert!(wrong_by.abs() <= 5e-5, "{part:?}");
+        }
+    }
+
+    #[test]
+    fn phase_that_did_not_happen_is_absent_and_one_that_took_no_time_is_not() {
+        let phases =
+            Phases { connect: Some(Duration::ZERO), transfer: Some(Duration::from_secs(9)), ..Phases::default() };
+        let read = read_again(&report(Ok(()), vec![attempt(Request::Token, None, phases)]));
+        let read: Vec<_> = read.attempts[0].phases.iter().map(|part| (part.phase, part.duration_seconds.0)).collect();
+        assert_eq!(read, [(Phase::Connect, 0.0), (Phase::Transfer, 1.2346)]);
+    }
+
+    #[test]
+    fn glance_has_the_last_attempt_at_each_request() {
+        let token = || attempt(Request::Token, None, all_phases());
+        let refused = attempt(Request::Ping, Some(Reason::TokenRejected), all_phases());
+        let good = Some(Ok(Seconds(1.234_567)));
+        let attempts = vec![refused, token(), attempt(Request::Ping, None, Phases::default())];
+        let read = glance(&written(&report(Ok(()), attempts))).expect("a cycle");
+        assert_eq!((read.attempts, read.failure), ([good, good], None));
+        let cause = Cause { request: Request::Token, reason: Reason::Dns };
+        let read = glance(&written(&report(Err(cause), vec![token()]))).expect("a cycle");
+        assert_eq!((read.attempts, read.failure), ([good, None], Some(Reason::Dns)));
+    }
+
+    #[test]
+    fn cycle_of_more_requests_than_any_makes_still_has_a_length() {
+        let attempts = (0..100).map(|_| attempt(Request::Ping, None, all_phases())).collect();
+        let bytes = written(&report(Ok(()), attempts));
+        assert_eq!((usize::from(bytes[0]), cycle(&bytes).map(|cycle| cycle.attempts.len())), (bytes.len(), Some(12)));
     }
 }

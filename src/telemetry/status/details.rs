@@ -23,7 +23,7 @@ pub struct TargetDetails {
     pub certificates: Vec<CertificateStatus>,
     /// The last cycles, the latest first.
     pub cycles: Vec<CycleRecord>,
-    /// The last failed requests, the latest first; they may be older than the cycles.
+    /// The last failures, the latest first; they may be older than the cycles.
     pub failures: Vec<FailureRecord>,
     /// What the configuration says of it, secrets left out.
     pub configuration: TargetSettings,
@@ -98,11 +98,15 @@ pub struct PhaseRecord {
     pub duration_seconds: Seconds,
 }
 
-/// One failed request of the past.
+/// Requests of the past that failed alike, one after the other.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FailureRecord {
-    /// When its cycle ended.
+    /// When the cycle of the first of them ended.
+    pub first: Timestamp,
+    /// When that of the last one did.
     pub ended: Timestamp,
+    /// How many they were.
+    pub count: u32,
     /// Which request it was, and why it failed.
     #[serde(flatten)]
     pub blame: Blame,

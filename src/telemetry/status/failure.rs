@@ -48,6 +48,9 @@ pub struct FailureStatus {
     /// What is wrong with the server's certificate, if that is what failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_defect: Option<CertificateDefect>,
+    /// The proxy, without its credentials, if that is what failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     /// The file of the secret or the key, if that is what failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_file: Option<String>,

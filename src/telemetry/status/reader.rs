@@ -10,7 +10,7 @@ use crate::telemetry::target::TargetMetrics;
 
 use super::details::TargetDetails;
 use super::fleet::{Counts, FleetStatus};
-use super::reading::Reading;
+use super::reading::{Rank, Reading};
 use super::selection::Selection;
 use super::summary::{State, TargetSummary};
 
@@ -66,17 +66,13 @@ impl Status {
     /// name among equals. Only of the ones that are listed is more looked at than that.
     #[must_use]
     pub fn list(&self, selection: &Selection) -> Listing {
-        let fits = |reading: &Reading| selection.fits(&reading.target.probed, reading.state(), || reading.is_warned());
-        let mut fitting: Vec<_> = self.readings().filter(fits).map(|reading| (reading.rank(), reading)).collect();
-        fitting.sort_unstable_by(|(rank, one), (other_rank, other)| {
-            rank.cmp(other_rank).then_with(|| one.name().cmp(other.name()))
-        });
-        let matching = fitting.len();
-        let listed = fitting
-            .into_iter()
-            .map(|(_rank, reading)| reading)
-            .skip(selection.offset)
-            .take(selection.limit.unwrap_or(usize::MAX));
+        // They come by name and are dealt out: to sort ten thousand at each request would take longer than all else.
+        let mut ranks = Rank::ALL.map(|_| Vec::new());
+        for reading in self.readings().filter(|reading| selection.fits(reading)) {
+            ranks[reading.rank() as usize].push(reading);
+        }
+        let matching = ranks.iter().map(Vec::len).sum();
+        let listed = ranks.into_iter().flatten().skip(selection.offset).take(selection.limit.unwrap_or(usize::MAX));
         Listing { matching, chosen: listed.collect() }
     }
 
@@ -96,14 +92,15 @@ impl Status {
                 State::Pending => counts.pending += 1,
                 State::Working => counts.working += 1,
             }
-            counts.warned += usize::from(reading.state() != State::Failing && reading.is_warned());
+            counts.warned += usize::from(reading.rank() == Rank::Warned);
             counts.unscheduled += usize::from(reading.target.probed.schedule == ScheduleMode::Off);
         }
         counts
     }
 
+    /// By name.
     fn readings(&self) -> impl Iterator<Item = Reading> {
-        self.shown.targets.iter().map(|target| self.read(Arc::clone(target)))
+        self.shown.by_name.iter().map(|target| self.read(Arc::clone(target)))
     }
 
     fn read(&self, target: Arc<TargetMetrics>) -> Reading {
@@ -112,6 +109,12 @@ impl Status {
 }
 
 impl Listing {
+    /// One of the listed targets by its place.
+    #[must_use]
+    pub fn target(&self, place: usize) -> Option<TargetSummary> {
+        self.chosen.get(place).map(Reading::summary)
+    }
+
     /// The listed targets, each read when its turn comes.
     pub fn targets(&self) -> impl ExactSizeIterator<Item = TargetSummary> {
         self.chosen.iter().map(Reading::summary)

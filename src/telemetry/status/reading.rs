@@ -7,7 +7,7 @@ use crate::model::advice::advice_with;
 use crate::model::check::{Check, CheckOutcome};
 use crate::model::fault::{Cause, Reason, Request};
 use crate::model::schedule::Schedule;
-use crate::model::target::ScheduleMode;
+use crate::model::target::{ScheduleMode, Transport};
 use crate::model::time::{Moment, Stamp};
 use crate::model::token::HeldView;
 use crate::model::warning::{Signs, Warning};
@@ -34,11 +34,20 @@ pub(super) struct Reading {
     pub(super) now: Stamp,
 }
 
-impl Reading {
-    pub(super) fn name(&self) -> &str {
-        &self.target.probed.name
-    }
+/// Where targets stand in the list: those that need a person come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rank {
+    Failing,
+    Warned,
+    Pending,
+    Working,
+}
 
+impl Rank {
+    pub(super) const ALL: [Self; 4] = [Self::Failing, Self::Warned, Self::Pending, Self::Working];
+}
+
+impl Reading {
     pub(super) fn state(&self) -> State {
         match self.readings.last_cycle.map(|cycle| cycle.verdict) {
             None => State::Pending,
@@ -48,12 +57,12 @@ impl Reading {
     }
 
     /// Where it stands in the list.
-    pub(super) fn rank(&self) -> u8 {
+    pub(super) fn rank(&self) -> Rank {
         match self.state() {
-            State::Failing => 0,
-            _ if self.is_warned() => 1,
-            State::Pending => 2,
-            State::Working => 3,
+            State::Failing => Rank::Failing,
+            _ if self.is_warned() => Rank::Warned,
+            State::Pending => Rank::Pending,
+            State::Working => Rank::Working,
         }
     }
 
@@ -132,6 +141,7 @@ impl Reading {
             phase: attempt.and_then(|attempt| attempt.broke_off_in),
             status: attempt.and_then(|attempt| attempt.status),
             certificate_defect: defect,
+            proxy: (cause.reason == Reason::Proxy).then(|| shown_proxy(target.transport(cause.request))),
             secret_file: file.map(|path| path.display().to_string()),
             duration_seconds: attempt.map(|attempt| attempt.duration.into()),
         }
@@ -151,6 +161,7 @@ impl Reading {
         Signs {
             refresh_failure: self.refresh_failure(),
             rejected_early: readings.last_rejected_early.map(time),
+            slow_in_a_row: [0, 1].map(|request| readings.requests[request].slow_in_a_row),
             scopes_missing: readings.token.scopes_missing.unwrap_or_default(),
             checks: &outcomes,
             certificates: [0, 1].map(|request| readings.requests[request].server_chain.map(|chain| chain.earliest)),
@@ -181,6 +192,7 @@ impl Reading {
             Warning::TokenRejectedEarly(at)
             | Warning::ClientCertificateExpiry(at)
             | Warning::ClientSecretExpiry(at) => status.at = Some(at.into()),
+            Warning::Slow(request) => status.request = Some(request),
             Warning::ScopesMissing => {}
         }
         status
@@ -226,4 +238,9 @@ impl Reading {
             clock_skew_seconds: seen.last.and_then(|attempt| attempt.clock_skew).map(Seconds::rounded),
         }
     }
+}
+
+/// Which proxy that is, without its credentials.
+fn shown_proxy(transport: &Transport) -> String {
+    transport.proxy.as_ref().map_or_else(|| "from the environment".to_owned(), |proxy| proxy.address.to_string())
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use crate::model::target::Target;
+use crate::telemetry::target::TargetMetrics;
 
+use super::reading::{Rank, Reading};
 use super::summary::State;
 
 /// Which targets are listed.
@@ -91,28 +93,35 @@ impl Selection {
         Ok(selection)
     }
 
-    pub(super) fn fits(&self, target: &Target, state: State, is_warned: impl FnOnce() -> bool) -> bool {
+    pub(super) fn fits(&self, reading: &Reading) -> bool {
         let stands = match self.standing {
             None => true,
-            Some(Standing::In(wanted)) => wanted == state,
-            Some(Standing::Warned) => state != State::Failing && is_warned(),
+            Some(Standing::In(wanted)) => wanted == reading.state(),
+            Some(Standing::Warned) => reading.rank() == Rank::Warned,
         };
-        stands && self.fits_labels(target) && self.fits_text(target)
+        stands && self.fits_labels(&reading.target.probed) && self.fits_text(&reading.target)
     }
 
     fn fits_labels(&self, target: &Target) -> bool {
         self.labels.iter().all(|(name, value)| target.labels.get(name) == Some(value))
     }
 
-    fn fits_text(&self, target: &Target) -> bool {
-        let occurs_in = |text: &str| text.to_lowercase().contains(&self.text);
-        self.text.is_empty()
-            || occurs_in(&target.name)
-            || occurs_in(&target.token.client_id)
-            || target.labels.values().any(|value| occurs_in(value))
-            || occurs_in(&target.authorization_host())
-            || occurs_in(&target.resource_host())
+    fn fits_text(&self, target: &TargetMetrics) -> bool {
+        let TargetMetrics { probed, constants, .. } = target;
+        let mut texts =
+            [&*probed.name, &probed.token.client_id, &constants.authorization_server, &constants.resource_server]
+                .into_iter()
+                .chain(probed.labels.values().map(String::as_str));
+        self.text.is_empty() || texts.any(|text| occurs(&self.text, text))
     }
+}
+
+/// Whether `sought`, in small letters, occurs in `text`.
+fn occurs(sought: &str, text: &str) -> bool {
+    if sought.is_ascii() && text.is_ascii() {
+        return text.as_bytes().windows(sought.len()).any(|part| part.eq_ignore_ascii_case(sought.as_bytes()));
+    }
+    text.to_lowercase().contains(sought)
 }
 
 fn number(key: &'static str, value: &str) -> Result<usize, InvalidSelection> {

@@ -7,7 +7,6 @@ use serde::Serialize;
 use crate::model::fault::{Fault, Reason, Request};
 use crate::model::target::ScheduleMode;
 
-use super::details::{AttemptRecord, CycleRecord};
 use super::failure::FailureStatus;
 use super::values::{Seconds, Timestamp};
 use super::warning::WarningStatus;
@@ -140,16 +139,4 @@ pub struct Glance {
     pub failure: Option<Reason>,
     /// By [`Request::index`]: how long the last attempt took, or why it failed; `None` if there was none.
     pub attempts: [Option<Result<Seconds, Reason>>; Request::ALL.len()],
-}
-
-impl From<&CycleRecord> for Glance {
-    fn from(cycle: &CycleRecord) -> Self {
-        let last = |request| cycle.attempts.iter().rev().find(|attempt| attempt.request == request);
-        let outcome = |attempt: &AttemptRecord| attempt.reason.map_or(Ok(attempt.duration_seconds), Err);
-        Self {
-            ended: cycle.ended,
-            failure: cycle.failure.map(|blame| blame.reason),
-            attempts: Request::ALL.map(|request| last(request).map(outcome)),
-        }
-    }
 }

@@ -21,7 +21,7 @@ pub struct WarningStatus {
     /// When it happened, or when what it warns of expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// Whose certificate it is.
+    /// Which request is slow, or which server's certificate it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Request>,
     /// Which check it was.
