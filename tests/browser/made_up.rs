@@ -152,7 +152,6 @@ fn broken(request: Request, reason: Reason, status: Option<u16>, started: f64) -
 /// A server of the program that shows what never was.
 pub(crate) struct Shown {
     address: SocketAddr,
-    pub(crate) metrics: Arc<Metrics>,
     task: JoinHandle<()>,
 }
 
@@ -172,13 +171,13 @@ impl Shown {
         let bound = Bound::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
         let address = bound.addresses()[0];
         let app = App {
-            metrics: Arc::clone(&metrics),
+            metrics,
             now: Arc::new(move || at(now + 7.0)),
             reload: Arc::new(|| Box::pin(std::future::ready(Ok("nothing".to_owned())))),
             settings: WebSettings::default(),
         };
         let task = tokio::spawn(bound.serve(app, std::future::pending()));
-        Self { address, metrics, task }
+        Self { address, task }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
