@@ -118,14 +118,14 @@ async fn one_target_has_its_history_and_its_configuration() {
         "failure": null,
         "attempts": [
             { "request": "token", "duration_seconds": 0.5, "status": 200, "reason": null, "phase": null,
-              "phases": [{ "phase": "connect", "duration_seconds": 0.002 }] },
+              "phases_seconds": { "connect": 0.002 } },
             { "request": "ping", "duration_seconds": 0.25, "status": 200, "reason": null, "phase": null,
-              "phases": [{ "phase": "connect", "duration_seconds": 0.002 }] },
+              "phases_seconds": { "connect": 0.002 } },
         ],
     }]);
     assert_eq!(data["cycles"], expected);
     assert_eq!(data["configuration"]["client_secret"], "<secret>");
-    assert_eq!(data["certificates"][1]["clock_skew_seconds"], -1.25);
+    assert_eq!(data["servers"][1]["clock_skew_seconds"], -1.25);
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ targets:
     client_secret: x
   - authorization_server: auth
 ";
-    let expected = "probe.yml:1: history: is out of range; write a whole number from 1 to 10000
+    let expected = "probe.yml:1: history: is out of range; write a whole number from 0 to 10000
 probe.yml:3: defaults: timeuot: unknown key; did you mean `timeout`?
 probe.yml:5: targets[0] (one): authorization_server: is missing; it is the URL of the server that issues tokens, such as `https://auth.example.com`
 probe.yml:5: targets[0] (one): client_id: is missing; it is the id that the provider gave beside the secret

@@ -71,7 +71,7 @@ fn quiet(mut report: CycleReport) -> CycleReport {
 }
 
 fn kinds(summary: &TargetSummary) -> Vec<&'static str> {
-    summary.warnings.iter().map(|warning| warning.kind).collect()
+    summary.warnings.iter().map(|warning| warning.kind.as_str()).collect()
 }
 
 #[test]
@@ -208,8 +208,9 @@ fn history_has_the_latest_cycles_first_with_their_requests() {
     assert_eq!((first.ended, first.failure, first.attempts.len()), (time(0.5), None, 2));
     let ping = &latest.attempts[0];
     assert_eq!((ping.request, ping.status, ping.duration_seconds), (Ping, Some(503), Seconds(0.2)));
-    let pings: Vec<_> = details.summary.glances.iter().map(|cycle| cycle.attempts[Ping.index()]).collect();
-    assert_eq!(pings, [Some(Ok(Seconds(0.05))), Some(Err(Reason::ServerError))]);
+    let glances: Vec<_> = details.summary.glances.iter().map(|glance| (glance.failure, glance.attempts)).collect();
+    let good = (None, [Some(Ok(Seconds(0.125))), Some(Ok(Seconds(0.05)))]);
+    assert_eq!(glances, [good, (Some(Reason::ServerError), [None, Some(Err(Reason::ServerError))])]);
 }
 
 #[test]
@@ -221,7 +222,7 @@ fn failures_that_are_alike_are_one_until_the_request_succeeds() {
     let mut reports = vec![bad(0.0), bad(30.0), good(60.0), bad(90.0), dns(120.0), dns(150.0), dns(180.0)];
     let shown = |reports: &[CycleReport]| {
         let failures = details(reports, 1000.0).failures;
-        failures.iter().map(|past| (past.blame.reason, past.first, past.ended, past.count)).collect::<Vec<_>>()
+        failures.iter().map(|past| (past.blame.reason, past.first, past.last, past.count)).collect::<Vec<_>>()
     };
     let (down, unresolved) = (Reason::ServerError, Reason::Dns);
     let expected = [

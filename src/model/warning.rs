@@ -36,6 +36,27 @@ pub enum Warning {
     ClientSecretExpiry(SystemTime),
 }
 
+/// Kinds of warnings, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningKind {
+    /// [`Warning::TokenRefresh`]
+    TokenRefresh,
+    /// [`Warning::Check`]
+    Check,
+    /// [`Warning::TokenRejectedEarly`]
+    TokenRejectedEarly,
+    /// [`Warning::Slow`]
+    Slow,
+    /// [`Warning::ScopesMissing`]
+    ScopesMissing,
+    /// [`Warning::ClientSecretExpiry`]
+    ClientSecretExpiry,
+    /// [`Warning::ClientCertificateExpiry`]
+    ClientCertificateExpiry,
+    /// [`Warning::CertificateExpiry`]
+    CertificateExpiry,
+}
+
 /// What warnings are read from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signs<'a> {
@@ -80,36 +101,50 @@ impl Signs<'_> {
     }
 }
 
-impl Warning {
-    /// Its name.
+impl WarningKind {
+    /// Every member.
+    pub const ALL: [Self; 8] = [
+        Self::TokenRefresh,
+        Self::Check,
+        Self::TokenRejectedEarly,
+        Self::Slow,
+        Self::ScopesMissing,
+        Self::ClientSecretExpiry,
+        Self::ClientCertificateExpiry,
+        Self::CertificateExpiry,
+    ];
+
+    /// Its name in JSON.
     #[must_use]
-    pub const fn kind(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::TokenRefresh(_) => "token_refresh",
-            Self::TokenRejectedEarly(_) => "token_rejected_early",
-            Self::Slow(_) => "slow",
+            Self::TokenRefresh => "token_refresh",
+            Self::Check => "check",
+            Self::TokenRejectedEarly => "token_rejected_early",
+            Self::Slow => "slow",
             Self::ScopesMissing => "scopes_missing",
-            Self::Check(..) => "check",
-            Self::CertificateExpiry(..) => "certificate_expiry",
-            Self::ClientCertificateExpiry(_) => "client_certificate_expiry",
-            Self::ClientSecretExpiry(_) => "client_secret_expiry",
+            Self::ClientSecretExpiry => "client_secret_expiry",
+            Self::ClientCertificateExpiry => "client_certificate_expiry",
+            Self::CertificateExpiry => "certificate_expiry",
         }
     }
 
-    /// What it means and what to do.
+    /// What it means and what to do, as far as that can be said of all of its kind.
     #[must_use]
     pub const fn advice(self) -> Advice {
         let (meaning, remedy) = match self {
-            Self::Check(_, advice) => return advice,
-            Self::TokenRefresh(_) => (
+            Self::TokenRefresh => (
                 "The token cannot be refreshed. The one that is held still works; when it expires, everything stops.",
                 "Mend the token request before then.",
             ),
-            Self::TokenRejectedEarly(_) => (
+            Self::Check => {
+                ("A check found the opposite of what it must.", "Repeat the call by hand, then tell the provider.")
+            }
+            Self::TokenRejectedEarly => (
                 "The API refused a token that should still have lived, within the last hour.",
                 "If it happens again, ask the provider whether they revoke tokens, replace signing keys or restart servers.",
             ),
-            Self::Slow(_) => (
+            Self::Slow => (
                 "The last three times or more, the answer took longer than latency_objective.",
                 "See in which phase the time goes: resolve, connect and tls are the network, processing is the server; then tell whose it is.",
             ),
@@ -117,19 +152,45 @@ impl Warning {
                 "The last token was not granted all of token.expected_scopes.",
                 "Ask the provider to grant them, or correct token.scopes and token.expected_scopes.",
             ),
-            Self::CertificateExpiry(..) => (
-                "A certificate that the server sends expires within 14 days, or has expired.",
-                "Tell the provider, with host and date, unless they renew in the last days by habit.",
-            ),
-            Self::ClientCertificateExpiry(_) => (
-                "Our client certificate expires within 14 days, or has expired.",
-                "Renew it, have the provider know the new one, and put it in place of tls.cert_file; no restart is needed.",
-            ),
-            Self::ClientSecretExpiry(_) => (
+            Self::ClientSecretExpiry => (
                 "By client_secret_expires, the client's secret expires within 14 days, or has expired.",
                 "Ask the provider for a new one, put it in place, and set client_secret_expires to its date.",
             ),
+            Self::ClientCertificateExpiry => (
+                "Our client certificate expires within 14 days, or has expired.",
+                "Renew it, have the provider know the new one, and put it in place of tls.cert_file; no restart is needed.",
+            ),
+            Self::CertificateExpiry => (
+                "A certificate that the server sends expires within 14 days, or has expired.",
+                "Tell the provider, with host and date, unless they renew in the last days by habit.",
+            ),
         };
         Advice { meaning, remedy }
+    }
+}
+
+impl Warning {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(self) -> WarningKind {
+        match self {
+            Self::TokenRefresh(_) => WarningKind::TokenRefresh,
+            Self::Check(..) => WarningKind::Check,
+            Self::TokenRejectedEarly(_) => WarningKind::TokenRejectedEarly,
+            Self::Slow(_) => WarningKind::Slow,
+            Self::ScopesMissing => WarningKind::ScopesMissing,
+            Self::ClientSecretExpiry(_) => WarningKind::ClientSecretExpiry,
+            Self::ClientCertificateExpiry(_) => WarningKind::ClientCertificateExpiry,
+            Self::CertificateExpiry(..) => WarningKind::CertificateExpiry,
+        }
+    }
+
+    /// What it means and what to do.
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        match self {
+            Self::Check(_, advice) => advice,
+            warning => warning.kind().advice(),
+        }
     }
 }

@@ -32,14 +32,23 @@ pub(super) fn selection(query: Option<&str>) -> Result<Selection, InvalidSelecti
     Selection::of_query(form_urlencoded::parse(query.unwrap_or_default().as_bytes()))
 }
 
+/// What `selection` selects, and the fleet. That takes some milliseconds for ten thousand targets, in which no probe is
+/// to wait for this thread.
+pub(super) async fn select(app: &App, selection: Selection) -> (FleetStatus, Listing) {
+    let status = app.metrics.status((app.now)());
+    let selecting = tokio::task::spawn_blocking(move || (status.fleet(), status.list(&selection)));
+    selecting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
 /// `GET /api/v1/targets`
 pub(super) async fn targets(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     let selection = match selection(query.as_deref()) {
         Ok(selection) => selection,
         Err(invalid) => return error(StatusCode::BAD_REQUEST, "bad_data", &invalid.to_string()),
     };
-    let status = app.metrics.status((app.now)());
-    let pieces = ListPieces::new(&status.fleet(), &selection, status.list(&selection));
+    let offset = selection.offset;
+    let (fleet, listing) = select(&app, selection).await;
+    let pieces = ListPieces::new(&fleet, offset, listing);
     ([(CONTENT_TYPE, JSON)], Body::new(Pieces(pieces))).into_response()
 }
 
@@ -102,10 +111,10 @@ struct ListPieces {
 }
 
 impl ListPieces {
-    fn new(fleet: &FleetStatus, selection: &Selection, listing: Listing) -> Self {
+    fn new(fleet: &FleetStatus, offset: usize, listing: Listing) -> Self {
         let mut head = b"{\"status\":\"success\",\"data\":{\"fleet\":".to_vec();
         write_json(&mut head, fleet);
-        for (key, number) in [("matching", listing.matching), ("offset", selection.offset)] {
+        for (key, number) in [("matching", listing.matching), ("offset", offset)] {
             head.extend_from_slice(format!(",\"{key}\":{number}").as_bytes());
         }
         head.extend_from_slice(b",\"targets\":[");

@@ -57,7 +57,8 @@ fn hidden(target: &Target) -> Target {
             proxy.credentials = proxy.credentials.take().map(|_| ("someone".to_owned(), Secret::new(String::new())));
         }
     }
-    [&mut target.token.endpoint, &mut target.ping.endpoint].map(hide_query);
+    hide_query(&mut target.token.endpoint);
+    hide_query(&mut target.ping.endpoint);
     target
 }
 

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::model::fault::Request;
 use crate::model::report::Phase;
+use crate::model::warning::WarningKind;
 use crate::telemetry::status::{FailureStatus, Timestamp, TokenStatus, WarningStatus};
 
 use super::words::{distance, latency, time};
@@ -115,7 +116,7 @@ pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now:
 
 fn what_happens(warning: &WarningStatus, at: Timestamp, now: Timestamp) -> &'static str {
     match warning.kind {
-        "token_rejected_early" => "It was refused",
+        WarningKind::TokenRejectedEarly => "It was refused",
         _ if at > now => "It expires",
         _ => "It expired",
     }

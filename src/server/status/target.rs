@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::model::check::CheckResult;
 use crate::model::fault::Request;
 use crate::telemetry::status::{
-    CertificateStatus, CheckStatus, FailureRecord, RequestStatus, Seconds, TargetDetails, TargetSummary, Timestamp,
+    CheckStatus, FailureRecord, RequestStatus, Seconds, ServerStatus, TargetDetails, TargetSummary, Timestamp,
 };
 
 use super::diagnosis::{self, request_name};
@@ -55,7 +55,7 @@ pub(super) fn render(details: &TargetDetails, now: Timestamp) -> Markup {
         (request_section(Request::Ping, &target.requests.ping, details, now))
         (failures(&details.failures, now))
         (checks(&details.checks))
-        (certificates(&details.certificates, now))
+        (servers(&details.servers, now))
         section aria-labelledby="configuration" {
             h2 #configuration { "Configuration in force" }
             p .quiet { "Every default is spelled out; secrets are left out." }
@@ -181,7 +181,7 @@ fn failure_row(failure: &FailureRecord, now: Timestamp) -> Markup {
     html! {
         tr {
             td {
-                (time(failure.ended, now)) " " span .at { (distance(failure.ended, now)) }
+                (time(failure.last, now)) " " span .at { (distance(failure.last, now)) }
             }
             td { (failure.blame.request.as_str()) }
             td {
@@ -239,17 +239,17 @@ fn check_tone(check: &CheckStatus) -> Tone {
     }
 }
 
-fn certificates(certificates: &[CertificateStatus], now: Timestamp) -> Markup {
+fn servers(servers: &[ServerStatus], now: Timestamp) -> Markup {
     let mut facts = Vec::new();
-    for status in certificates {
+    for status in servers {
         let server = diagnosis::server_name(status.request);
         let mut expiry = |what: String, at: Option<Timestamp>| {
             facts.extend(at.map(|at| (what, format!("{} ({})", clock(at, now), distance(at, now)))));
         };
-        expiry(format!("Certificate of the {server} expires"), status.leaf_expires);
-        let first = status.earliest_expires.filter(|first| Some(*first) != status.leaf_expires);
+        expiry(format!("Certificate of the {server} expires"), status.certificate_expires);
+        let first = status.chain_expires.filter(|first| Some(*first) != status.certificate_expires);
         expiry(format!("First of the {server}’s chain expires"), first);
-        expiry(format!("Our certificate for the {server} expires"), status.client_expires);
+        expiry(format!("Our certificate for the {server} expires"), status.client_certificate_expires);
         facts.extend(status.clock_skew_seconds.map(|by| (format!("Clock of the {server}"), skew(by))));
     }
     html! {

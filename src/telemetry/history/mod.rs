@@ -75,7 +75,7 @@ impl History {
     pub(super) fn failures(&self) -> Vec<FailureRecord> {
         let shown = |past: &PastFailure| FailureRecord {
             first: Timestamp::from_unix_millis(past.first),
-            ended: Timestamp::from_unix_millis(past.last),
+            last: Timestamp::from_unix_millis(past.last),
             count: past.count,
             blame: past.cause.into(),
             phase: past.phase,

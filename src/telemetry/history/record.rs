@@ -65,15 +65,15 @@ pub(super) fn cycle(record: &[u8]) -> Option<CycleRecord> {
     Some(CycleRecord { ended: head.ended, failure: head.cause.map(Blame::from), attempts })
 }
 
-/// The cycle as small plots need it.
+/// The cycle that a record is of, at a glance.
 pub(super) fn glance(record: &[u8]) -> Option<Glance> {
-    let (head, mut rest) = Head::read(record)?;
+    let (Head { ended, cause }, mut rest) = Head::read(record)?;
     let mut attempts = [None; Request::ALL.len()];
-    while let Some(attempt) = AttemptHead::read(&mut rest) {
-        rest = rest.get(2 * attempt.happened().count()..)?;
-        attempts[attempt.request.index()] = Some(attempt.reason.map_or(Ok(Seconds(attempt.duration)), Err));
+    while let Some(head) = AttemptHead::read(&mut rest) {
+        rest = rest.get(2 * head.happened().count()..)?;
+        attempts[head.request.index()] = Some(head.reason.map_or(Ok(Seconds(head.duration)), Err));
     }
-    Some(Glance { ended: head.ended, failure: head.cause.map(|cause| cause.reason), attempts })
+    Some(Glance { ended, failure: cause.map(|cause| cause.reason), attempts })
 }
 
 /// What a record begins with.
@@ -251,14 +251,15 @@ mod tests {
     #[test]
     fn glance_has_the_last_attempt_at_each_request() {
         let token = || attempt(Request::Token, None, all_phases());
-        let refused = attempt(Request::Ping, Some(Reason::TokenRejected), all_phases());
+        let refused = || attempt(Request::Ping, Some(Reason::TokenRejected), all_phases());
         let good = Some(Ok(Seconds(1.234_567)));
-        let attempts = vec![refused, token(), attempt(Request::Ping, None, Phases::default())];
-        let read = glance(&written(&report(Ok(()), attempts))).expect("a cycle");
-        assert_eq!((read.attempts, read.failure), ([good, good], None));
-        let cause = Cause { request: Request::Token, reason: Reason::Dns };
-        let read = glance(&written(&report(Err(cause), vec![token()]))).expect("a cycle");
-        assert_eq!((read.attempts, read.failure), ([good, None], Some(Reason::Dns)));
+        let attempts = vec![refused(), token(), attempt(Request::Ping, None, Phases::default())];
+        let healed = glance(&written(&report(Ok(()), attempts))).expect("a cycle");
+        assert_eq!((healed.failure, healed.attempts), (None, [good, good]));
+        let cause = Cause { request: Request::Ping, reason: Reason::TokenRejected };
+        let failed = glance(&written(&report(Err(cause), vec![refused()]))).expect("a cycle");
+        let reason = Reason::TokenRejected;
+        assert_eq!((failed.failure, failed.attempts), (Some(reason), [None, Some(Err(reason))]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A target in full: its last cycles, failures and checks, its certificates, its configuration.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::check::{Check, CheckOutcome, CheckResult};
 use crate::model::fault::{Reason, Request};
@@ -19,8 +19,8 @@ pub struct TargetDetails {
     pub summary: TargetSummary,
     /// The last results of the checks that were made.
     pub checks: Vec<CheckStatus>,
-    /// What is known of certificates, by request.
-    pub certificates: Vec<CertificateStatus>,
+    /// What is known of the two servers.
+    pub servers: Vec<ServerStatus>,
     /// The last cycles, the latest first.
     pub cycles: Vec<CycleRecord>,
     /// The last failures, the latest first; they may be older than the cycles.
@@ -46,18 +46,18 @@ pub struct CheckStatus {
     pub wanted: CheckResult,
 }
 
-/// What is known of one server's certificates and clock, and of ours for it.
+/// What is known of a server beside its answers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CertificateStatus {
-    /// To which server.
+pub struct ServerStatus {
+    /// Which one: the one that this request asks.
     pub request: Request,
-    /// When the server's own certificate expires.
-    pub leaf_expires: Option<Timestamp>,
+    /// When its own certificate expires.
+    pub certificate_expires: Option<Timestamp>,
     /// When the first of its chain does.
-    pub earliest_expires: Option<Timestamp>,
-    /// When ours does.
-    pub client_expires: Option<Timestamp>,
-    /// By how much the server's clock is ahead of ours.
+    pub chain_expires: Option<Timestamp>,
+    /// When ours, which it is shown, does.
+    pub client_certificate_expires: Option<Timestamp>,
+    /// By how much its clock is ahead of ours.
     pub clock_skew_seconds: Option<Seconds>,
 }
 
@@ -86,11 +86,12 @@ pub struct AttemptRecord {
     /// The phase in which it broke off, if no whole answer came.
     pub phase: Option<Phase>,
     /// Where the time went, the phases that happened in their order.
+    #[serde(rename = "phases_seconds", serialize_with = "by_name")]
     pub phases: Vec<PhaseRecord>,
 }
 
 /// One phase of a request of the past.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PhaseRecord {
     /// Which one.
     pub phase: Phase,
@@ -103,8 +104,8 @@ pub struct PhaseRecord {
 pub struct FailureRecord {
     /// When the cycle of the first of them ended.
     pub first: Timestamp,
-    /// When that of the last one did.
-    pub ended: Timestamp,
+    /// When that of the last of them did.
+    pub last: Timestamp,
     /// How many they were.
     pub count: u32,
     /// Which request it was, and why it failed.
@@ -127,4 +128,8 @@ impl From<&CheckOutcome> for CheckStatus {
             wanted: outcome.check.wanted(),
         }
     }
+}
+
+fn by_name<S: Serializer>(phases: &[PhaseRecord], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(phases.iter().map(|part| (part.phase, part.duration_seconds)))
 }

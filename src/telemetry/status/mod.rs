@@ -14,9 +14,7 @@ mod summary;
 mod values;
 mod warning;
 
-pub use details::{
-    AttemptRecord, CertificateStatus, CheckStatus, CycleRecord, FailureRecord, PhaseRecord, TargetDetails,
-};
+pub use details::{AttemptRecord, CheckStatus, CycleRecord, FailureRecord, PhaseRecord, ServerStatus, TargetDetails};
 pub use failure::{Blame, FailureStatus};
 pub use fleet::{Counts, FleetStatus, LastLoad};
 pub use reader::{Listing, Status};

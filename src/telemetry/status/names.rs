@@ -6,6 +6,7 @@ use crate::model::check::{Check, CheckResult};
 use crate::model::fault::{Fault, Reason, Request};
 use crate::model::report::{CertificateDefect, Phase};
 use crate::model::target::ScheduleMode;
+use crate::model::warning::WarningKind;
 
 use super::State;
 
@@ -19,4 +20,15 @@ macro_rules! written_by_name {
     )+};
 }
 
-written_by_name!(CertificateDefect, Check, CheckResult, Fault, Phase, Reason, Request, ScheduleMode, State);
+written_by_name!(
+    CertificateDefect,
+    Check,
+    CheckResult,
+    Fault,
+    Phase,
+    Reason,
+    Request,
+    ScheduleMode,
+    State,
+    WarningKind
+);

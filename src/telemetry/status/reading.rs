@@ -15,7 +15,7 @@ use crate::telemetry::readings::{LastAttempt, Readings};
 use crate::telemetry::settings::TargetSettings;
 use crate::telemetry::target::TargetMetrics;
 
-use super::details::{CertificateStatus, CheckStatus, TargetDetails};
+use super::details::{CheckStatus, ServerStatus, TargetDetails};
 use super::failure::FailureStatus;
 use super::summary::{RequestStatus, Requests, State, TargetSummary, TokenStatus};
 use super::values::{Seconds, Timestamp};
@@ -105,7 +105,7 @@ impl Reading {
         TargetDetails {
             summary: self.summary(),
             checks: checks.map(|last| CheckStatus::from(&last.outcome)).collect(),
-            certificates: Request::ALL.into_iter().map(|request| self.certificates(request)).collect(),
+            servers: Request::ALL.into_iter().map(|request| self.server(request)).collect(),
             cycles,
             failures,
             configuration: TargetSettings::of(&self.target.probed),
@@ -227,14 +227,14 @@ impl Reading {
         }
     }
 
-    fn certificates(&self, request: Request) -> CertificateStatus {
+    fn server(&self, request: Request) -> ServerStatus {
         let seen = &self.readings.requests[request.index()];
         let time = |wall: SystemTime| Timestamp::from(wall);
-        CertificateStatus {
+        ServerStatus {
             request,
-            leaf_expires: seen.server_chain.map(|chain| time(chain.leaf)),
-            earliest_expires: seen.server_chain.map(|chain| time(chain.earliest)),
-            client_expires: seen.client_certificate_expiry.map(time),
+            certificate_expires: seen.server_chain.map(|chain| time(chain.leaf)),
+            chain_expires: seen.server_chain.map(|chain| time(chain.earliest)),
+            client_certificate_expires: seen.client_certificate_expiry.map(time),
             clock_skew_seconds: seen.last.and_then(|attempt| attempt.clock_skew).map(Seconds::rounded),
         }
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::advice::Advice;
 use crate::model::check::Check;
 use crate::model::fault::Request;
+use crate::model::warning::WarningKind;
 
 use super::failure::FailureStatus;
 use super::values::Timestamp;
@@ -12,8 +13,8 @@ use super::values::Timestamp;
 /// A warning in words.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WarningStatus {
-    /// What it warns of: the name of a [`crate::model::warning::Warning`].
-    pub kind: &'static str,
+    /// What it warns of.
+    pub kind: WarningKind,
     /// What happened.
     pub meaning: &'static str,
     /// What to do next.
@@ -33,7 +34,7 @@ pub struct WarningStatus {
 }
 
 impl WarningStatus {
-    pub(super) const fn new(kind: &'static str, advice: Advice) -> Self {
+    pub(super) const fn new(kind: WarningKind, advice: Advice) -> Self {
         let Advice { meaning, remedy } = advice;
         Self { kind, meaning, remedy, at: None, request: None, check: None, failure: None }
     }
