@@ -41,14 +41,21 @@ impl Served {
         http(&self.address, "GET", path, "").await
     }
 
-    /// Good cycles, the last of which fails.
-    fn record(&self, name: &str, cycles: u32) {
+    fn record_good(&self, name: &str, cycles: u32) {
         let numbers = self.metrics.target(name).unwrap();
         for number in 0..cycles {
             let started = f64::from(number) * 30.0;
-            let ping = answered(Request::Ping, Achievement::Ponged, started, 0.08);
+            let mut ping = answered(Request::Ping, Achievement::Ponged, started, 0.08);
+            // It would be warned of.
+            ping.trace.client_certificate_expiry = None;
             numbers.record(&cycle(started, started + 0.1, Ok(()), vec![ping], held(0.0, 6000.0)));
         }
+    }
+
+    /// Good cycles and one that fails.
+    fn record(&self, name: &str, cycles: u32) {
+        self.record_good(name, cycles);
+        let numbers = self.metrics.target(name).unwrap();
         let ping = failed(Request::Ping, Reason::ServerError, Some(503), 4990.0, 0.1);
         let why = Err(cause(Request::Ping, Reason::ServerError));
         numbers.record(&cycle(4990.0, 4990.1, why, vec![ping], held(0.0, 6000.0)));
@@ -132,4 +139,27 @@ async fn page_of_the_list_does_not_grow_with_the_fleet() {
     println!("{few} and {many} bytes with 50 failing targets");
     assert!(few.abs_diff(many) < 1000, "{few} and {many}");
     assert!(many < 300_000, "{many}");
+}
+
+/// The figures of `docs/status-page.md`: `cargo test --release --test status_page figures -- --ignored --nocapture`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures, and is worth something only in a release build on a quiet machine"]
+async fn figures_of_ten_thousand_targets() {
+    let names: Vec<_> = (0..10_000).map(|number| format!("target-{number}")).collect();
+    let served = Served::start(&names).await;
+    for (number, name) in names.iter().enumerate() {
+        if number % 500 == 0 { served.record(name, 200) } else { served.record_good(name, 200) }
+    }
+    for path in ["/", "/?page=200", "/?q=target-9&label=", "/?state=failing", "/targets/target-500"] {
+        let mut times = Vec::new();
+        for _ in 0..200 {
+            let begun = tokio::time::Instant::now();
+            served.get(path).await;
+            times.push(begun.elapsed());
+        }
+        times.sort();
+        let plain = served.get(path).await.body.len();
+        let packed = http(&served.address, "GET", path, "Accept-Encoding: gzip\r\n").await.body.len();
+        println!("{path}: median {:?}, 95 % {:?}, {plain} bytes, {packed} with gzip", times[100], times[190]);
+    }
 }

@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 
 const AFTER_HELP: &str = "\
 Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
-Served: / (links), /metrics, /metrics?target=NAME, /-/healthy, /-/ready; POST /-/reload.
+Served: / (status page), /targets/NAME, /metrics, /metrics?target=NAME, /-/healthy, /-/ready; POST /-/reload.
 Signals: SIGTERM and SIGINT end it; SIGHUP has the configuration loaded anew, as POST /-/reload does. A secret's file is
 read anew every time.
 Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong arguments or configuration.";

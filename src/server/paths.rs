@@ -61,6 +61,12 @@ impl WebSettings {
         self.at(&self.telemetry_path)
     }
 
+    /// The whole path of the status page.
+    #[must_use]
+    pub fn page_path(&self) -> String {
+        self.at("/")
+    }
+
     pub(super) fn telemetry_path(&self) -> &str {
         &self.telemetry_path
     }

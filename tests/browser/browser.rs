@@ -118,7 +118,7 @@ impl Browser {
 
     /// Everything that can be read, hidden text left out.
     pub(crate) async fn text(&self) -> String {
-        text(&self.eval("return document.body.innerText").await)
+        text(&self.eval("return document.body.innerText.replaceAll('\\u00a0', ' ')").await)
     }
 
     pub(crate) async fn find(&self, selector: &str) -> Element {
@@ -183,7 +183,8 @@ impl Browser {
 
     /// Waits until the page has this text.
     pub(crate) async fn until_text(&self, wanted: &str) {
-        self.until(&format!("return document.body.innerText.includes({})", json!(wanted))).await;
+        let found = format!("return document.body.innerText.replaceAll('\\u00a0', ' ').includes({})", json!(wanted));
+        self.until(&found).await;
     }
 
     /// What the browser complained of since it was last asked: errors of scripts, refused or missing parts of pages.

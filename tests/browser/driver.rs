@@ -49,13 +49,23 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) async fn start() -> Self {
+        // It takes one port for IPv4 and IPv6, and ends when the free one that it found is taken in the other of them.
+        for _ in 0..5 {
+            if let Some(driver) = Self::try_to_start().await {
+                return driver;
+            }
+        }
+        panic!("chromedriver ends as soon as it starts");
+    }
+
+    async fn try_to_start() -> Option<Self> {
         let profile = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new("/bin/sh");
         command.args(["-c", STOP_WITH_STDIN, "sh"]).arg(test_dep("bin/chromedriver")).arg("--port=0");
         command.as_std_mut().process_group(0);
         let (process, stdout) = Process::spawn(command);
         let mut stdout = BufReader::new(stdout);
-        let port = timeout(PATIENCE, port(&mut stdout)).await.expect("chromedriver listens");
+        let port = timeout(PATIENCE, port(&mut stdout)).await.expect("chromedriver says something")?;
         let client = Client::builder(TokioExecutor::new()).build_http();
         let mut driver = Self {
             session: format!("http://127.0.0.1:{port}/session"),
@@ -67,7 +77,7 @@ impl Driver {
         };
         let begun = driver.command("POST", "", driver.capabilities()).await;
         driver.session += &format!("/{}", begun["sessionId"].as_str().expect("a session"));
-        driver
+        Some(driver)
     }
 
     fn capabilities(&self) -> Value {
@@ -111,13 +121,15 @@ impl Drop for Driver {
     }
 }
 
-async fn port(stdout: &mut BufReader<ChildStdout>) -> u16 {
+/// The one on which it listens; `None` if it has ended.
+async fn port(stdout: &mut BufReader<ChildStdout>) -> Option<u16> {
     loop {
         let mut line = String::new();
-        let length = stdout.read_line(&mut line).await.expect("output");
-        assert!(length > 0, "chromedriver ended");
+        if stdout.read_line(&mut line).await.expect("output") == 0 {
+            return None;
+        }
         if let Some((_, rest)) = line.split_once("successfully on port ") {
-            return rest.trim().trim_end_matches('.').parse().expect("a port");
+            return rest.trim().trim_end_matches('.').parse().ok();
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use oauth_probe_exporter::model::fault::{Cause, Reason, Request};
 use oauth_probe_exporter::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, Phase, Phases};
 use oauth_probe_exporter::model::target::{Config, Target};
-use oauth_probe_exporter::model::token::Trigger;
+use oauth_probe_exporter::model::token::{TokenView, Trigger};
 use oauth_probe_exporter::server::{App, Bound, WebSettings};
 use oauth_probe_exporter::telemetry::Metrics;
 use tokio::task::JoinHandle;
@@ -65,8 +65,10 @@ impl Life {
     /// Its cycles, the last of which ends now.
     fn reports(&self, now: f64) -> Vec<CycleReport> {
         let mut random = fastrand::Rng::with_seed(self.target.name.bytes().map(u64::from).sum());
+        // Not all of them ask at the same time.
+        let mut asked = now - self.age - INTERVAL * f64::from(random.u8(1..9));
+        let mut issued = Some(asked).filter(|_| self.trouble(self.age, Request::Token).is_none());
         let mut spread = |usual: f64| usual * (0.85 + 0.4 * random.f64() * random.f64() + 0.6 * random.f64().powi(12));
-        let (mut issued, mut asked) = (None::<f64>, f64::NEG_INFINITY);
         let mut reports = Vec::new();
         let mut ago = self.age;
         while ago > 0.0 {
@@ -100,7 +102,8 @@ impl Life {
                 }
             }
             let ended = started + attempts.iter().map(|attempt| attempt.trace.duration.as_secs_f64()).sum::<f64>();
-            let view = issued.map(|issued| held(issued, LIFETIME)).unwrap_or_default();
+            let next_request = Some(at(asked + MAX_AGE).wall);
+            let view = TokenView { next_request, ..issued.map(|issued| held(issued, LIFETIME)).unwrap_or_default() };
             reports.push(cycle(started, ended, verdict, attempts, view));
             ago -= INTERVAL;
         }

@@ -89,10 +89,15 @@ async fn plots_and_bars_say_in_words_what_they_show() {
     let shown = Shown::start(None, &lives).await;
     let browser = Browser::start().await;
     browser.open(&shown.url("/")).await;
-    let titles =
-        browser.eval("return [...document.querySelectorAll('[role=img] > title')].map(t => t.textContent)").await;
+    let titles = browser
+        .eval(
+            "return [...document.querySelectorAll('[role=img] > title')]
+             .map(title => title.textContent.replaceAll('\\u00a0', ' '))",
+        )
+        .await;
     let titles: Vec<String> = serde_json::from_value(titles).unwrap();
-    assert_eq!(titles[0], "Token: 5 min of 1 h have passed; the next one is asked for 6 min before it expires");
+    let token = " of 1 h have passed. At the latest 6 min before it expires the next one is asked for.";
+    assert!(titles[0].starts_with("Token: ") && titles[0].ends_with(token), "{titles:?}");
     assert!(titles[1].starts_with("Token request: in the last 60 cycles, none failed;"), "{titles:?}");
     assert!(titles[2].starts_with("Ping: in the last 60 cycles, 20 failed;"), "{titles:?}");
     browser.open(&shown.url("/targets/acme")).await;
@@ -200,4 +205,21 @@ async fn failed_reload_is_said_on_every_page() {
         browser.until_text("The configuration could not be loaded anew").await;
         assert_is_sound(&browser, path).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outage_of_many_is_told_as_one() {
+    let life = |number: usize| Life::new(&format!("target-{number}"), &[]).seen_for(300.0);
+    let mut lives: Vec<_> =
+        (0..60).map(|number| life(number).failing(90.0, 0.0, Request::Ping, Reason::Dns, None)).collect();
+    lives.push(life(60).failing(90.0, 0.0, Request::Ping, Reason::ServerError, Some(500)));
+    let (shown, browser) = (Shown::start(None, &lives).await, Browser::start().await);
+    browser.open(&shown.url("/")).await;
+    let expected = [
+        "60 fail: ping, dns. It is the fault of name resolution, or the host name in the configuration.",
+        "1 fails: ping, server_error. It is the fault of the API (the provider).",
+    ];
+    assert_eq!(browser.texts(".causes li").await, expected);
+    browser.open(&Shown::start(None, &lives[58..]).await.url("/")).await;
+    assert_eq!(browser.texts(".causes li").await, Vec::<String>::new());
 }

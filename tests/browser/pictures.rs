@@ -56,10 +56,10 @@ async fn readme_pictures() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let (shown, browser) = (Shown::start(Some("eu-west"), &fleet()).await, Browser::start().await);
     for (name, path, look, device, height) in [
-        ("fleet", "/", Look::Light, Device::Desk, 1100),
-        ("failing", "/targets/parcel-tracking", Look::Light, Device::Desk, 1250),
+        ("fleet", "/", Look::Light, Device::Desk, 1700),
+        ("failing", "/targets/parcel-tracking", Look::Light, Device::Desk, 1215),
         ("phone", "/", Look::Light, Device::Phone, 844),
-        ("dark", "/targets/warehouse", Look::Dark, Device::Desk, 1100),
+        ("dark", "/targets/warehouse", Look::Dark, Device::Desk, 1260),
     ] {
         let picture = quantized(&picture(&browser, &shown.url(path), look, device, height).await);
         assert!(picture.len() <= MOST_BYTES, "{name}: {} bytes", picture.len());
@@ -117,7 +117,9 @@ fn odd() -> Vec<Life> {
 async fn picture(browser: &Browser, url: &str, look: Look, device: Device, height: u32) -> Vec<u8> {
     browser.look(look, device).await;
     browser.open(url).await;
-    browser.eval("document.body.style.fontFamily = 'Roboto, system-ui'").await;
+    let style = "document.body.style.fontFamily = 'Roboto, system-ui';
+                 document.documentElement.style.scrollbarWidth = 'none'";
+    browser.eval(style).await;
     browser.resize_to_content(device, height).await;
     browser.screenshot().await
 }

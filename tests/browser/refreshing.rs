@@ -116,9 +116,9 @@ async fn page_is_patched_into_what_a_fresh_one_is() {
         for (name, breaks) in [("c", true), ("a", true), ("b", true), ("c", false), ("a", false), ("b", false)] {
             browser.open(&stage.url(path)).await;
             if breaks {
-                stage.break_api_of(name)
+                stage.break_api_of(name);
             } else {
-                stage.mend_api_of(name)
+                stage.mend_api_of(name);
             }
             stage.until_success_is(name, u8::from(!breaks)).await;
             fire(&browser).await;

@@ -17,6 +17,14 @@ pub(super) const fn request_name(request: Request) -> &'static str {
     }
 }
 
+/// The same within one.
+pub(super) const fn in_sentence(request: Request) -> &'static str {
+    match request {
+        Request::Token => "token request",
+        Request::Ping => "ping",
+    }
+}
+
 /// The server that a request asks, within a sentence.
 pub(super) const fn server_name(request: Request) -> &'static str {
     match request {
@@ -87,7 +95,7 @@ pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now:
             strong { (warning.meaning) }
             @match (warning.request, warning.at) {
                 (Some(request), Some(_)) => { " It is the " (server_name(request)) "’s." },
-                (Some(request), None) => { " " (request_name(request)) " it is." },
+                (Some(request), None) => { " It is the " (in_sentence(request)) " that is slow." },
                 (None, _) => {},
             }
             @if let Some(check) = warning.check { " The check is " code { (check.as_str()) } "." }

@@ -2,17 +2,28 @@
 
 use maud::{Markup, html};
 
+use crate::model::fault::Cause;
 use crate::telemetry::status::{Counts, FleetStatus, InvalidSelection, TargetSummary};
 
+use super::diagnosis::in_sentence;
 use super::filter::{Filter, PAGE_SIZE};
 use super::links::Place;
 use super::listed::{card, table};
 use super::tone::Tone;
 use super::words::{count, grouped};
 
+/// So many targets that fail alike are told of in one sentence.
+const MANY: usize = 4;
+const CAUSES_SHOWN: usize = 5;
+
+/// In which order the numbers of targets are told: the first three add up to all of them.
+const TOLD: [Tone; 4] = [Tone::Failing, Tone::Working, Tone::Pending, Tone::Warned];
+
 /// One page of the list.
 pub(super) struct List<'a> {
     pub(super) fleet: &'a FleetStatus,
+    /// What failing targets fail for, and how many of them.
+    pub(super) causes: &'a [(Cause, usize)],
     pub(super) filter: &'a Filter,
     /// How many targets fit, on this page or not.
     pub(super) matching: usize,
@@ -38,6 +49,7 @@ impl List<'_> {
         html! {
             div .headline role="status" { h1 { (headline(&fleet.counts)) } }
             (self.standings())
+            (self.causes())
             @if fleet.counts.total > 1 { (self.form()) }
             @if let Some(mistake) = self.mistake {
                 (nothing(&mistake.to_string(), "Correct what is written above, or see all targets."))
@@ -67,11 +79,29 @@ impl List<'_> {
                     li { a href=(filter.standing(None).link(Place::Root)) aria-current=[all.then_some("true")] {
                         span .number { (grouped(counts.total)) } " " (if counts.total == 1 { "target" } else { "targets" })
                     } }
-                    @for tone in Tone::ALL.into_iter().filter(|tone| number(*tone) > 0) {
+                    @for tone in TOLD.into_iter().filter(|tone| number(*tone) > 0) {
                         @let chosen = filter.standing == Some(tone.standing());
                         li { a href=(filter.standing(Some(tone.standing())).link(Place::Root)) aria-current=[chosen.then_some("true")] {
-                            (tone.icon()) span .number { (grouped(number(tone))) } " " (tone.as_str())
+                            (tone.icon()) span .number { (grouped(number(tone))) } " " (if tone == Tone::Warned { "with a warning" } else { tone.as_str() })
                         } }
+                    }
+                }
+            }
+        }
+    }
+
+    /// One outage of many targets is to be seen as one.
+    fn causes(&self) -> Markup {
+        let most = self.causes.iter().map(|(_, count)| *count).max().unwrap_or(0);
+        html! {
+            @if most >= MANY {
+                ul .causes aria-label="Why targets fail" {
+                    @for (cause, count) in self.causes.iter().take(CAUSES_SHOWN) {
+                        li {
+                            strong { (grouped(*count)) " fail" @if *count == 1 { "s" } } ": "
+                            (in_sentence(cause.request)) ", " code { (cause.reason.as_str()) } ". "
+                            span .quiet { "It is the fault of " (cause.owner()) "." }
+                        }
                     }
                 }
             }

@@ -19,13 +19,12 @@ pub(super) struct Page<'a> {
     /// Of the tab's icon.
     pub(super) tone: Tone,
     pub(super) fleet: &'a FleetStatus,
-    /// Below the root.
-    pub(super) metrics: &'a str,
     pub(super) content: Markup,
 }
 
 impl Page<'_> {
-    pub(super) fn render(&self) -> Markup {
+    /// With a link to the metrics, which are at this path below the root.
+    pub(super) fn render(&self, metrics: &str) -> Markup {
         let Self { place, fleet, .. } = self;
         let asset = |stem| place.link(&assets::path(stem));
         let vantage = fleet.vantage.as_deref().map(|vantage| format!(" · {vantage}")).unwrap_or_default();
@@ -52,7 +51,7 @@ impl Page<'_> {
                         (self.reload_failure())
                         (self.content)
                     }
-                    footer { (self.bottom()) }
+                    footer { (self.bottom(metrics)) }
                 }
             }
         }
@@ -66,7 +65,7 @@ impl Page<'_> {
                 span .vantage { span .hidden { "Seen from " } (vantage) }
             }
             span .updated {
-                "As of " (time(fleet.now, fleet.now))
+                span .when { "As of " } (time(fleet.now, fleet.now))
                 " "
                 button #pause type="button" hidden { "Pause" }
             }
@@ -89,11 +88,11 @@ impl Page<'_> {
         }
     }
 
-    fn bottom(&self) -> Markup {
-        let Self { place, fleet, metrics, .. } = self;
+    fn bottom(&self, metrics: &str) -> Markup {
+        let Self { place, fleet, .. } = self;
         let FleetStatus { version, started, config_loaded, now, .. } = fleet;
         let links = [
-            (*metrics, "metrics"),
+            (metrics, "metrics"),
             ("api/v1/targets", "API"),
             ("config", "configuration"),
             ("sd", "service discovery"),

@@ -132,7 +132,10 @@ fn plot(target: &TargetSummary, request: Request) -> Markup {
         div .plot {
             span .what { (name) }
             (sparkline(name, &dots, status.objective_seconds))
-            (last(status))
+            @match dots.last() {
+                Some(Dot::Failed) if status.reason.is_none() => { span .last.bad { "not made" } },
+                _ => { (last(status)) },
+            }
         }
     }
 }

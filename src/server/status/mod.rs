@@ -24,8 +24,9 @@ use axum::http::header::{
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use maud::Markup;
 use url::form_urlencoded;
+
+use crate::telemetry::status::Listing;
 
 use super::App;
 use filter::Filter;
@@ -62,25 +63,19 @@ async fn fleet_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> R
     let status = app.metrics.status((app.now)());
     let fleet = status.fleet();
     let (filter, selection) = Filter::read(&query.unwrap_or_default());
-    let code = if selection.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let listing = selection.as_ref().ok().map(|selection| status.list(selection));
-    let targets: Vec<_> = listing.iter().flat_map(|listing| listing.targets()).collect();
+    let targets: Vec<_> = listing.iter().flat_map(Listing::targets).collect();
     let list = List {
         fleet: &fleet,
+        causes: &status.causes(),
         filter: &filter,
         matching: listing.map_or(0, |listing| listing.matching),
         targets: &targets,
         mistake: selection.as_ref().err(),
     };
-    let page = Page {
-        place: Place::Root,
-        title: &fleet::title(&fleet.counts),
-        tone: Tone::of_fleet(&fleet.counts),
-        fleet: &fleet,
-        metrics: metrics_path(&app),
-        content: list.render(),
-    };
-    answer(code, page.render())
+    let code = if selection.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let (title, tone) = (fleet::title(&fleet.counts), Tone::of_fleet(&fleet.counts));
+    answer(code, &app, &Page { place: Place::Root, title: &title, tone, fleet: &fleet, content: list.render() })
 }
 
 async fn target_by_path(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
@@ -99,32 +94,17 @@ async fn target_by_query(State(app): State<Arc<App>>, RawQuery(query): RawQuery)
 fn target_page(app: &App, name: &str) -> Response {
     let status = app.metrics.status((app.now)());
     let fleet = status.fleet();
-    let details = status.details(name);
-    let page = |title: &str, tone, content| {
-        Page {
-            place: Place::Targets,
-            title: &title.to_owned(),
-            tone,
-            fleet: &fleet,
-            metrics: metrics_path(app),
-            content,
-        }
-        .render()
-    };
-    match details {
+    let (code, title, tone, content) = match status.details(name) {
         Some(details) => {
-            let target = &details.summary;
-            let content = target::render(&details, fleet.now);
-            answer(StatusCode::OK, page(&target::title(target), Tone::of_target(target), content))
+            let (title, tone) = (target::title(&details.summary), Tone::of_target(&details.summary));
+            (StatusCode::OK, title, tone, target::render(&details, fleet.now))
         }
-        None => answer(StatusCode::NOT_FOUND, page("no such target", Tone::Pending, target::unknown(name))),
-    }
+        None => (StatusCode::NOT_FOUND, "no such target".to_owned(), Tone::Pending, target::unknown(name)),
+    };
+    answer(code, app, &Page { place: Place::Targets, title: &title, tone, fleet: &fleet, content })
 }
 
-fn metrics_path(app: &App) -> &str {
-    app.settings.telemetry_path().trim_start_matches('/')
-}
-
-fn answer(code: StatusCode, page: Markup) -> Response {
-    (code, HEADERS, page.into_string()).into_response()
+fn answer(code: StatusCode, app: &App, page: &Page<'_>) -> Response {
+    let metrics = app.settings.telemetry_path().trim_start_matches('/');
+    (code, HEADERS, page.render(metrics).into_string()).into_response()
 }

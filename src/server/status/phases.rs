@@ -123,15 +123,13 @@ impl<'a> History<'a> {
             }
         }
         html! {
+            @let failed = || self.bars.iter().zip(begin..).filter(|(bar, _)| bar.reason.is_some()).map(|(_, x)| x);
+            @for x in failed() { rect .outage x=(x) y="0" width="1" height=(TOP + HEIGHT) {} }
             @for (phase, path) in Phase::ALL.iter().zip(paths) {
                 @if !path.is_empty() { path class=(phase.as_str()) d=(path) {} }
             }
-            @for (index, bar) in self.bars.iter().enumerate() {
-                @let x = begin + index;
-                @if bar.reason.is_some() {
-                    rect .outage x=(x) y="0" width="1" height=(TOP + HEIGHT) {}
-                    rect .failed x=(x) y="0" width="1" height=(TOP - 3.0) {}
-                }
+            @for x in failed() { rect .failed x=(x) y="0" width="1" height=(TOP - 3.0) {} }
+            @for (bar, x) in self.bars.iter().zip(begin..) {
                 rect .touch x=(x) y="0" width="1" height=(TOP + HEIGHT) { title { (self.bar_title(bar)) } }
             }
         }
@@ -168,8 +166,12 @@ impl<'a> History<'a> {
 
     fn caption(&self) -> Markup {
         let failed = self.failed();
+        let bars = match self.request {
+            Request::Token => count(self.bars.len(), "request", "requests"),
+            Request::Ping => count(self.bars.len(), "cycle", "cycles"),
+        };
         html! {
-            (count(self.bars.len(), "request", "requests"))
+            (bars)
             @if failed > 0 { ", " strong .bad { (failed) " failed" } " (marked at the top)" } @else { ", none failed" }
             "."
             @if self.objective.0 > self.ceiling() {

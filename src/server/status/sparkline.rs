@@ -148,7 +148,7 @@ mod tests {
     fn plot_says_in_words_what_it_shows() {
         let dots = [Dot::Good(Seconds(0.083)), Dot::Failed, Dot::Good(Seconds(0.12))];
         let expected = "Ping: in the last 3 cycles, 1 failed; the good ones took 83 ms to 120 ms; the objective is 1s";
-        assert_eq!(in_words("Ping", &dots, Seconds(1.0)), expected);
+        assert_eq!(in_words("Ping", &dots, Seconds(1.0)).replace('\u{a0}', " "), expected);
         assert_eq!(
             in_words("Ping", &[], Seconds(0.5)),
             "Ping: in the last 0 cycles, none failed; the objective is 500ms"

@@ -104,7 +104,7 @@ fn token_section(target: &TargetSummary, now: Timestamp) -> Markup {
                     }
                 }
                 @if let Some(next) = target.next_token_request {
-                    div { dt { "Next token request" } dd { (moment(next)) } }
+                    div { dt { "Next token request" } dd { @if next > now { (moment(next)) } @else { "in the next cycle" } } }
                 }
                 @if let Some(last) = target.last_cycle {
                     div { dt { "Last cycle" } dd { (moment(last)) } }
@@ -130,10 +130,20 @@ fn request_section(request: Request, status: &RequestStatus, details: &TargetDet
         section aria-labelledby=(id) {
             h2 id=(id) { (request_name(request)) }
             p .quiet { code { (status.url) } }
-            p { (last(status, now)) }
+            p {
+                (last(status, now))
+                @if is_held_back(request, details) { " It is not made now: there is no live token to make it with." }
+            }
             (history.render())
         }
     }
+}
+
+/// Whether the last cycle came to its end before this request.
+fn is_held_back(request: Request, details: &TargetDetails) -> bool {
+    let last = details.summary.glances.last();
+    request == Request::Ping
+        && last.is_some_and(|last| last.failure.is_some() && last.attempts[request.index()].is_none())
 }
 
 fn last(status: &RequestStatus, now: Timestamp) -> Markup {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::telemetry::status::{Seconds, TargetSummary, Timestamp, TokenStatus};
+use crate::telemetry::status::{TargetSummary, Timestamp, TokenStatus};
 
 use super::words::span;
 
@@ -17,16 +17,16 @@ pub(super) fn life(target: &TargetSummary, now: Timestamp) -> Markup {
     };
     html! {
         div .life {
-            (bar(token, now))
-            p { (words(target, token, now)) }
+            (bar(token, target.next_token_request, now))
+            p { (words(token)) }
         }
     }
 }
 
-fn bar(token: &TokenStatus, now: Timestamp) -> Markup {
+fn bar(token: &TokenStatus, next: Option<Timestamp>, now: Timestamp) -> Markup {
     let lifetime = token.issued.until(token.expires).0.max(0.001);
-    let at = |moment: Timestamp| (token.issued.until(moment).0 / lifetime).clamp(0.0, 1.0) * WIDTH;
-    let (age, refresh) = (at(now), at(token.refresh));
+    let at = |moment: Timestamp| round((token.issued.until(moment).0 / lifetime).clamp(0.0, 1.0) * WIDTH);
+    let (age, latest, next) = (at(now), at(token.refresh), next.map(at));
     let class = if token.expires_in_seconds.0 <= 0.0 {
         "bar expired"
     } else if now >= token.refresh {
@@ -34,31 +34,26 @@ fn bar(token: &TokenStatus, now: Timestamp) -> Markup {
     } else {
         "bar"
     };
-    let title = format!(
-        "Token: {} of {} have passed; the next one is asked for {} before it expires",
-        span(token.age_seconds),
-        span(Seconds(lifetime)),
-        span(token.refresh.until(token.expires)),
-    );
     html! {
         svg class=(class) viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" {
-            title { (title) }
-            rect class="margin" x=(round(refresh)) y="0" width=(round(WIDTH - refresh)) height=(HEIGHT) {}
-            rect class="age" x="0" y="0" width=(round(age)) height=(HEIGHT) {}
-            path class="refresh" d={ "M" (round(refresh)) " 0V" (HEIGHT) } {}
+            title {
+                "Token: " (span(token.age_seconds)) " of " (span(token.lifetime_seconds)) " have passed. "
+                "At the latest " (span(token.refresh.until(token.expires))) " before it expires the next one is asked for."
+            }
+            rect class="margin" x=(latest) y="0" width=(round(WIDTH - latest)) height=(HEIGHT) {}
+            rect class="age" x="0" y="0" width=(age) height=(HEIGHT) {}
+            @if let Some(next) = next { path class="next" d={ "M" (next) " 0V" (HEIGHT) } {} }
         }
     }
 }
 
-fn words(target: &TargetSummary, token: &TokenStatus, now: Timestamp) -> Markup {
-    let next = target.next_token_request.filter(|next| *next > now).map(|next| span(now.until(next)));
+fn words(token: &TokenStatus) -> Markup {
     html! {
         @if token.expires_in_seconds.0 > 0.0 {
             b { (span(token.expires_in_seconds)) } " left, " (span(token.age_seconds)) " old"
         } @else {
             b { "expired " (span(token.expires_in_seconds)) " ago" }
         }
-        @if let Some(next) = next { "; next in " (next) }
     }
 }
 
@@ -69,6 +64,7 @@ fn round(units: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::status::Seconds;
 
     const ISSUED: i64 = 1_763_950_000_000;
 
@@ -84,7 +80,7 @@ mod tests {
             expires_in_missing: false,
             scopes_missing: 0,
         };
-        bar(&token, at(seconds)).into_string()
+        bar(&token, Some(at(100)), at(seconds)).into_string()
     }
 
     #[test]
@@ -94,8 +90,9 @@ mod tests {
     }
 
     #[test]
-    fn refresh_point_stands_the_margin_before_the_end() {
-        assert!(drawn(50).contains("M75 0V6"), "{}", drawn(50));
+    fn next_request_is_marked_and_so_is_the_margin_before_the_end() {
+        assert!(drawn(50).contains("d=\"M50 0V6\""), "{}", drawn(50));
+        assert!(drawn(50).contains("class=\"margin\" x=\"75\" y=\"0\" width=\"25\""), "{}", drawn(50));
     }
 
     #[test]

@@ -12,19 +12,23 @@ const DAY: u64 = 24 * HOUR;
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/// Between a number and its unit, which stay on one line.
+const SPACE: char = '\u{a0}';
+
 /// A span in its two largest units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`, `84 d`.
 pub(super) fn span(seconds: Seconds) -> String {
     let whole = seconds.0.abs().max(0.0) as u64;
+    let one = |count: u64, unit: &str| format!("{count}{SPACE}{unit}");
     let two = |large: u64, unit: &str, small: u64, part: &str| match small {
-        0 => format!("{large} {unit}"),
-        _ => format!("{large} {unit} {small} {part}"),
+        0 => one(large, unit),
+        _ => format!("{} {}", one(large, unit), one(small, part)),
     };
     match whole {
-        0..MINUTE => format!("{whole} s"),
-        MINUTE..HOUR => format!("{} min", whole / MINUTE),
+        0..MINUTE => one(whole, "s"),
+        MINUTE..HOUR => one(whole / MINUTE, "min"),
         HOUR..DAY => two(whole / HOUR, "h", whole % HOUR / MINUTE, "min"),
         _ if whole < 14 * DAY => two(whole / DAY, "d", whole % DAY / HOUR, "h"),
-        _ => format!("{} d", whole / DAY),
+        _ => one(whole / DAY, "d"),
     }
 }
 
@@ -32,10 +36,10 @@ pub(super) fn span(seconds: Seconds) -> String {
 pub(super) fn latency(seconds: Seconds) -> String {
     let millis = seconds.0 * 1000.0;
     match millis {
-        ..9.95 => format!("{millis:.1} ms"),
-        ..999.5 => format!("{millis:.0} ms"),
-        ..9995.0 => format!("{:.2} s", seconds.0),
-        _ => format!("{:.1} s", seconds.0),
+        ..9.95 => format!("{millis:.1}{SPACE}ms"),
+        ..999.5 => format!("{millis:.0}{SPACE}ms"),
+        ..9995.0 => format!("{:.2}{SPACE}s", seconds.0),
+        _ => format!("{:.1}{SPACE}s", seconds.0),
     }
 }
 
@@ -109,7 +113,7 @@ mod tests {
             (84.5 * 86_400.0, "84 d"),
             (-90.0, "1 min"),
         ] {
-            assert_eq!(span(Seconds(seconds)), expected);
+            assert_eq!(span(Seconds(seconds)).replace(SPACE, " "), expected);
         }
     }
 
@@ -123,7 +127,7 @@ mod tests {
             (1.2345, "1.23 s"),
             (10.0, "10.0 s"),
         ] {
-            assert_eq!(latency(Seconds(seconds)), expected);
+            assert_eq!(latency(Seconds(seconds)).replace(SPACE, " "), expected);
         }
     }
 
