@@ -303,7 +303,8 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
         ] {
             setting.assert_silent(&exporter.get(path).await.everything());
         }
-        let targets = setting.expected.iter().map(|(name, _)| format!("/api/v1/targets/{name}"));
+        let names = || setting.expected.iter().map(|(name, _)| name);
+        let targets = names().flat_map(|name| [format!("/api/v1/targets/{name}"), format!("/targets/{name}")]);
         for path in ["/config".to_owned(), "/api/v1/targets".to_owned()].into_iter().chain(targets) {
             let answer = exporter.get(&path).await;
             assert_eq!(answer.status, 200, "{path}");

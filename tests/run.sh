@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly DEPS=$PWD/.test-deps
 readonly BIN=$DEPS/bin VENV=$DEPS/venv LOG=$DEPS/setup.log
 readonly OIDC=$PWD/tests/servers/oidc-provider AUTHLIB=$PWD/tests/servers/authlib
-readonly JUDGES=$PWD/tests/deploy/judges
+readonly JUDGES=$PWD/tests/deploy/judges AXE=$PWD/tests/browser/axe
 readonly NODE_AT_LEAST=22 # the oldest that oidc-provider supports
 
 usage() {
@@ -283,6 +283,31 @@ set_up_oidc_provider() {
   mark_done oidc-provider "$key"
 }
 
+# A browser's driver speaks to its own version alone.
+browser_version() { "$BIN/$1" --version 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1; }
+
+set_up_browser() {
+  link_browser && return
+  install_from_debian chromium chromium-driver
+  link_browser || fail "chromium ($(browser_version chromium)) and chromedriver ($(browser_version chromedriver)) differ"
+}
+
+link_browser() {
+  has chromium && has chromedriver || return 1
+  ln -sfn "$(command -v chromium)" "$BIN/chromium"
+  ln -sfn "$(command -v chromedriver)" "$BIN/chromedriver"
+  [[ $(browser_version chromium) == "$(browser_version chromedriver)" ]]
+}
+
+set_up_axe() {
+  local key
+  key=$(digest "$AXE/package.json" "$AXE/package-lock.json")
+  done_for axe "$key" && [[ -d $AXE/node_modules ]] && return
+  note "installing axe-core from npm"
+  quietly "${NPM[@]}" --prefix "$AXE" ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  mark_done axe "$key"
+}
+
 set_up() {
   heading "set-up"
   mkdir -p "$BIN"
@@ -302,9 +327,11 @@ set_up() {
     set_up_compose
     set_up_node
     set_up_oidc_provider
+    set_up_browser
+    set_up_axe
   ) 9>"$DEPS/lock"
   note "${GREEN}✓${PLAIN} $("$BIN/prometheus" --version 2>&1 | head -n 1 | cut -d ' ' -f 1-3)," \
-    "Node.js $("$BIN/node" --version), $("$VENV/bin/python" --version)"
+    "Node.js $("$BIN/node" --version), $("$VENV/bin/python" --version), Chromium $(browser_version chromium)"
 }
 
 # ── in this order ───────────────────────────────────────────────────────────────────────────────────────────────────

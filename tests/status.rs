@@ -354,3 +354,14 @@ fn parameter_that_means_nothing_is_refused() {
     let said = refused("state", "broken").to_string();
     assert!(Standing::ALL.iter().all(|standing| said.contains(standing.as_str())), "{said}");
 }
+
+#[test]
+fn causes_are_counted_the_most_frequent_first() {
+    let metrics = Metrics::new(&config(["a", "b", "c", "d"].map(named).into()), at(0.0));
+    let down = cycle(0.0, 0.1, Err(cause(Token, Reason::Dns)), Vec::new(), held(0.0, 600.0));
+    for (name, report) in [("a", bad(0.0)), ("b", down.clone()), ("c", down), ("d", good(0.0))] {
+        metrics.target(name).unwrap().record(&report);
+    }
+    let expected = [(cause(Token, Reason::Dns), 2), (cause(Ping, Reason::ServerError), 1)];
+    assert_eq!(metrics.status(at(1.0)).causes(), expected);
+}

@@ -13,7 +13,8 @@ use super::stop::Stop;
 
 const AFTER_HELP: &str = "\
 Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
-Served: / (links), /metrics, /metrics?target=NAME, /probe?target=NAME, /sd, /-/healthy, /-/ready; POST /-/reload.
+Served: / (status page), /targets/NAME, /api/v1/targets, /api/v1/targets/NAME, /config, /metrics,
+/metrics?target=NAME, /probe?target=NAME, /sd, /-/healthy, /-/ready; POST /-/reload.
 Signals: SIGTERM and SIGINT end it; SIGHUP has the configuration loaded anew, as POST /-/reload does. A secret's file is
 read anew every time.
 `completions bash` (or zsh, fish) and `man` print what their names say.

@@ -55,8 +55,17 @@ impl Exporter {
 
     /// Where the metrics are.
     pub(super) fn metrics_url(&self) -> String {
+        self.url(&self.web.metrics_path())
+    }
+
+    /// Where the status page is.
+    pub(super) fn page_url(&self) -> String {
+        self.url(&self.web.page_path())
+    }
+
+    fn url(&self, path: &str) -> String {
         let address = self.bound.addresses().first().map(ToString::to_string).unwrap_or_default();
-        format!("http://{address}{}", self.web.metrics_path())
+        format!("http://{address}{path}")
     }
 
     /// Probes and serves until a signal ends it, or until a task dies.

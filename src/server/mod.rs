@@ -12,6 +12,7 @@ mod paths;
 mod probe;
 mod routes;
 mod scrape_timeout;
+mod status;
 
 use std::fmt;
 use std::pin::Pin;

@@ -4,10 +4,10 @@ use super::external_url::ExternalUrl;
 use super::scrape_timeout::TimeoutOffset;
 
 /// Paths that are or will be served beside the metrics.
-const TAKEN: [&str; 4] = ["/config", "/probe", "/sd", "/-"];
+const TAKEN: [&str; 6] = ["/assets", "/config", "/probe", "/sd", "/targets", "/-"];
 
 /// The same for whole trees of paths.
-const TAKEN_TREES: [&str; 2] = ["/-/", "/api/"];
+const TAKEN_TREES: [&str; 4] = ["/-/", "/api/", "/assets/", "/targets/"];
 
 /// Under which paths things are served, and where others find them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +79,12 @@ impl WebSettings {
         self.at(&self.telemetry_path)
     }
 
+    /// The whole path of the status page.
+    #[must_use]
+    pub fn page_path(&self) -> String {
+        self.at("/")
+    }
+
     pub(super) fn telemetry_path(&self) -> &str {
         &self.telemetry_path
     }
@@ -143,7 +149,7 @@ mod tests {
         for path in ["//", "/a//b", "/{a}", "/a b", "/a?b", "/ä", "/../a", "/*a", "/%41"] {
             assert_eq!(refused(path), InvalidPath::NotPlain(path.to_owned()));
         }
-        for path in ["/-/healthy", "/api/v1/targets", "/probe", "/sd", "/config"] {
+        for path in ["/-/healthy", "/api/v1/targets", "/probe", "/sd", "/config", "/targets", "/assets/x"] {
             assert_eq!(refused(path), InvalidPath::Taken(path.to_owned()));
         }
         assert!(WebSettings::new("a", "/metrics").is_err());

@@ -9,7 +9,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::middleware::map_response;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -20,12 +20,13 @@ use super::api;
 use super::body::{Chunks, Paced};
 use super::discovery::discover;
 use super::probe::probe;
+use super::status;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) fn router(app: App) -> Router {
     let settings = &app.settings;
-    let mut router = Router::new()
+    let router = Router::new()
         .route(&settings.at("/-/healthy"), get("oauth-probe-exporter is healthy.\n"))
         // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
         .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
@@ -37,9 +38,7 @@ pub(super) fn router(app: App) -> Router {
         .route(&settings.at("/probe"), get(probe))
         .route(&settings.at("/sd"), get(discover))
         .route(&settings.at(settings.telemetry_path()), get(metrics));
-    if settings.telemetry_path() != "/" {
-        router = router.route(&settings.at("/"), get(landing));
-    }
+    let mut router = status::route(router, &app);
     if !settings.route_prefix().is_empty() {
         let home = [(LOCATION, settings.at("/"))];
         let to_home = get((StatusCode::FOUND, home));
@@ -81,27 +80,6 @@ async fn reload(State(app): State<Arc<App>>) -> (StatusCode, String) {
             (StatusCode::INTERNAL_SERVER_ERROR, text)
         }
     }
-}
-
-/// Its links are relative, so that they hold behind a proxy that strips a prefix.
-async fn landing(State(app): State<Arc<App>>) -> Html<String> {
-    let metrics = app.settings.telemetry_path().trim_start_matches('/');
-    let version = env!("CARGO_PKG_VERSION");
-    Html(format!(
-        "<!DOCTYPE html>
-<html lang=\"en\">
-<meta charset=\"utf-8\">
-<title>oauth-probe-exporter</title>
-<h1>oauth-probe-exporter {version}</h1>
-<ul>
-<li><a href=\"{metrics}\">metrics</a></li>
-<li><a href=\"-/healthy\">healthy</a></li>
-<li><a href=\"-/ready\">ready</a></li>
-<li><code>POST -/reload</code>: load the configuration anew</li>
-</ul>
-</html>
-"
-    ))
 }
 
 async fn not_found() -> (StatusCode, &'static str) {

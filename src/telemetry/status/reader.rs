@@ -1,7 +1,9 @@
 //! What the status is read from: the targets of one configuration at one moment.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
+use crate::model::fault::Cause;
 use crate::model::target::ScheduleMode;
 use crate::model::time::Stamp;
 use crate::telemetry::metrics::Shown;
@@ -74,6 +76,20 @@ impl Status {
         let matching = ranks.iter().map(Vec::len).sum();
         let listed = ranks.into_iter().flatten().skip(selection.offset).take(selection.limit.unwrap_or(usize::MAX));
         Listing { matching, chosen: listed.collect() }
+    }
+
+    /// What the failing targets fail for, and how many of them, the most frequent first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<(Cause, usize)> {
+        let mut causes: Vec<(Cause, usize)> = Vec::new();
+        for cause in self.readings().filter_map(|reading| reading.readings.last_cycle?.verdict.err()) {
+            match causes.iter_mut().find(|(known, _)| *known == cause) {
+                Some((_, count)) => *count += 1,
+                None => causes.push((cause, 1)),
+            }
+        }
+        causes.sort_by_key(|(_, count)| Reverse(*count));
+        causes
     }
 
     /// The configuration in force, secrets left out.
