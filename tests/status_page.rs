@@ -32,7 +32,6 @@ impl Served {
             now: Arc::new(|| at(5000.0)),
             reload: Arc::new(|| Box::pin(std::future::ready(Ok(String::new())))),
             probe: Arc::new(|_name| None),
-            listing: Arc::new(Arc::default),
             settings: WebSettings::default(),
         };
         tokio::spawn(bound.serve(app, std::future::pending()));

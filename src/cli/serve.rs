@@ -84,7 +84,6 @@ impl Exporter {
             now: Arc::new(|| BootClock.now()),
             reload: reloader.clone().into_handle(),
             probe: supervisor.probe_handle(),
-            listing: supervisor.listing_handle(),
             settings: web,
         };
         tokio::select! {

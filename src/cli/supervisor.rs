@@ -2,7 +2,7 @@
 //! configuration takes their place, all of it or nothing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::{ClientPool, HttpWire};
@@ -10,7 +10,7 @@ use crate::clock::{BootClock, Clock};
 use crate::model::target::{Config, ScheduleMode, Target};
 use crate::model::time::Stamp;
 use crate::probe::{Fleet, Job, TaskDied};
-use crate::server::{Listing, Probe};
+use crate::server::Probe;
 use crate::telemetry::{Metrics, Shown};
 
 use super::observer::TargetObserver;
@@ -29,7 +29,6 @@ pub(super) struct Supervisor {
     in_force: Arc<InForce>,
     metrics: Arc<Metrics>,
     /// For service discovery; replaced as a whole, like what the metrics show.
-    listing: Arc<Mutex<Arc<Listing>>>,
     fleet: Fleet,
     /// When the exporter started; the schedules of all targets begin there, also of those that come later.
     started: Stamp,
@@ -53,7 +52,6 @@ struct OnEverySeries {
 pub(super) struct Prepared {
     next: InForce,
     shown: Shown,
-    listing: Listing,
     /// Of the targets that are new or changed.
     jobs: Vec<TargetJob>,
     removed: Vec<String>,
@@ -80,7 +78,6 @@ impl Supervisor {
                 on_every_series: OnEverySeries::of(&nothing),
                 pool: ClientPool::new(),
             }),
-            listing: Arc::default(),
             fleet: Fleet::default(),
             started,
         }
@@ -96,12 +93,6 @@ impl Supervisor {
         Arc::new(move |name| Some(Box::pin(prober.ask(name)?)))
     }
 
-    /// The same of the targets as they are configured.
-    pub(super) fn listing_handle(&self) -> Arc<dyn Fn() -> Arc<Listing> + Send + Sync> {
-        let listing = Arc::clone(&self.listing);
-        Arc::new(move || Arc::clone(&listing.lock().unwrap_or_else(PoisonError::into_inner)))
-    }
-
     /// Readies what `config` needs and touches nothing that is in force.
     pub(super) fn prepare(&self, config: Config) -> Result<Prepared, String> {
         self.in_force.prepare(config, &self.metrics)
@@ -109,12 +100,11 @@ impl Supervisor {
 
     /// Puts it in force at once for whoever scrapes.
     pub(super) fn apply(&mut self, prepared: Prepared) -> Changes {
-        let Prepared { next, shown, listing, jobs, removed, changes } = prepared;
+        let Prepared { next, shown, jobs, removed, changes } = prepared;
         for name in removed {
             self.fleet.stop(&name);
         }
         self.metrics.show(shown);
-        *self.listing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(listing);
         let unscheduled = jobs.iter().filter(|job| job.target.schedule == ScheduleMode::Off).count();
         if unscheduled > 0 {
             tracing::info!(targets = unscheduled, "probed only when /probe is asked, as their schedule is off");
@@ -172,16 +162,15 @@ impl InForce {
         }
         let shown = metrics.renewed(&config, BootClock.now(), |target| kept.contains_key(&target.name));
         let (unchanged, on_every_series) = (kept.len(), OnEverySeries::of(&config));
-        let listing = Listing { vantage: config.vantage, targets: config.targets };
-        let begun = listing.targets.iter().filter(|target| !kept.contains_key(&target.name)).cloned().collect();
+        let begun = config.targets.iter().filter(|target| !kept.contains_key(&target.name)).cloned().collect();
         let wires = wires(begun, &mut pool)?;
         let targets: HashMap<_, _> =
-            listing.targets.iter().map(|target| (target.name.clone(), Arc::clone(target))).collect();
+            config.targets.iter().map(|target| (target.name.clone(), Arc::clone(target))).collect();
         let jobs: Vec<_> = wires.into_iter().map(|(target, wire)| job(target, wire, &shown, metrics)).collect();
         let removed: Vec<_> = self.targets.keys().filter(|name| !targets.contains_key(*name)).cloned().collect();
         let changed = jobs.iter().filter(|job| self.targets.contains_key(&job.target.name)).count();
         let changes = Changes { added: jobs.len() - changed, removed: removed.len(), changed, unchanged };
-        Ok(Prepared { next: Self { targets, on_every_series, pool }, shown, listing, jobs, removed, changes })
+        Ok(Prepared { next: Self { targets, on_every_series, pool }, shown, jobs, removed, changes })
     }
 
     /// The targets that go on undisturbed.

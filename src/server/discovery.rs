@@ -14,6 +14,7 @@ use serde::{Serialize, Serializer};
 use url::form_urlencoded;
 
 use crate::model::target::{ScheduleMode, Target};
+use crate::telemetry::Shown;
 
 use super::App;
 use super::body::Chunks;
@@ -29,15 +30,6 @@ const NO_ADDRESS: &str = "under which address this exporter is reached is not kn
 const NO_SELECTION: &str = "write schedule=off for the targets that only /probe probes, schedule=on for the others, or \
                             leave it out for all\n";
 
-/// What the configuration in force says of its targets.
-#[derive(Debug, Default)]
-pub struct Listing {
-    /// Where this exporter stands, if that is said.
-    pub vantage: Option<String>,
-    /// All of them, in the configuration's order.
-    pub targets: Vec<Arc<Target>>,
-}
-
 /// All targets; with `?schedule=off` those that only `/probe` probes, with `?schedule=on` the others.
 pub(super) async fn discover(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let Ok(selection) = selection(query.as_deref().unwrap_or_default()) else {
@@ -52,7 +44,7 @@ pub(super) async fn discover(State(app): State<Arc<App>>, RawQuery(query): RawQu
         scheme: external.map(ExternalUrl::scheme),
         path: app.settings.outer_path("/probe"),
     };
-    let groups = Groups { listing: (app.listing)(), selection, way, position: 0, part: Part::Beginning };
+    let groups = Groups { shown: app.metrics.shown(), selection, way, position: 0, part: Part::Beginning };
     ([(CONTENT_TYPE, "application/json")], Body::new(Chunks(groups))).into_response()
 }
 
@@ -77,10 +69,10 @@ struct Way {
 
 /// The document, a chunk at a time: ten thousand groups are some megabytes.
 struct Groups {
-    listing: Arc<Listing>,
+    shown: Arc<Shown>,
     selection: Option<ScheduleMode>,
     way: Way,
-    /// Of the next target in the listing.
+    /// Of the next target.
     position: usize,
     part: Part,
 }
@@ -102,7 +94,7 @@ impl Iterator for Groups {
         }
         let mut out = Vec::with_capacity(CHUNK + 1024);
         while out.len() < CHUNK {
-            let Some(target) = self.listing.targets.get(self.position) else {
+            let Some(target) = self.shown.probed(self.position) else {
                 out.extend_from_slice(if self.part == Part::Beginning { b"[]\n" } else { b"\n]\n" });
                 self.part = Part::Nothing;
                 break;
@@ -111,7 +103,7 @@ impl Iterator for Groups {
             if self.selection.is_none_or(|wanted| wanted == target.schedule) {
                 out.extend_from_slice(if self.part == Part::Beginning { b"[\n" } else { b",\n" });
                 self.part = Part::FurtherGroups;
-                let labels = Labels { target, vantage: self.listing.vantage.as_deref(), way: &self.way };
+                let labels = Labels { target, vantage: self.shown.vantage(), way: &self.way };
                 let group = Group { targets: [&self.way.address], labels };
                 serde_json::to_writer(&mut out, &group).expect("text can be written into memory");
             }

@@ -23,7 +23,6 @@ use crate::telemetry::Metrics;
 
 pub use address::{InvalidAddress, ListenAddress};
 pub use connections::Limits;
-pub use discovery::Listing;
 pub use external_url::{ExternalUrl, InvalidExternalUrl};
 pub use listen::{BindError, Bound};
 pub use paths::{InvalidPath, WebSettings};
@@ -47,8 +46,6 @@ pub struct App {
     pub reload: Reload,
     /// Is asked for by `/probe`.
     pub probe: Probe,
-    /// The targets of the configuration in force, for `/sd`.
-    pub listing: Arc<dyn Fn() -> Arc<Listing> + Send + Sync>,
     /// Under which paths things are served.
     pub settings: WebSettings,
 }

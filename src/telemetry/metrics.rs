@@ -117,7 +117,9 @@ impl Metrics {
         Status::new(self.shown(), self.started, now)
     }
 
-    fn shown(&self) -> Arc<Shown> {
+    /// What is shown now, as one configuration has it.
+    #[must_use]
+    pub fn shown(&self) -> Arc<Shown> {
         Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -162,6 +164,18 @@ impl Shown {
 
     pub(super) fn last_load(&self) -> LastLoad {
         if self.load_failed.load(Ordering::Relaxed) { LastLoad::Failed } else { LastLoad::Successful }
+    }
+
+    /// Where this exporter stands, if that is said.
+    #[must_use]
+    pub fn vantage(&self) -> Option<&str> {
+        self.vantage.as_deref()
+    }
+
+    /// What is probed, in the configuration's order.
+    #[must_use]
+    pub fn probed(&self, position: usize) -> Option<&Target> {
+        self.targets.get(position).map(|metrics| &*metrics.probed)
     }
 
     /// The metrics of the target with this name.
