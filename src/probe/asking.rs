@@ -4,61 +4,75 @@
 //! runs, or else the next. Any number of callers who come before it ends want the same one, and whoever goes away while
 //! waiting leaves nothing behind.
 
-use tokio::sync::watch;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-/// A cycle by its number; they are counted from 1.
-type Number = u64;
+use tokio::sync::Notify;
 
 /// The end of those who ask.
 #[derive(Debug)]
-pub(super) struct Asker {
-    wanted: watch::Sender<Number>,
-    ended: watch::Receiver<Number>,
-}
+pub(super) struct Asker(Arc<Numbers>);
 
 /// The end of the task that runs the cycles.
 #[derive(Debug)]
-pub(super) struct Asked {
-    wanted: watch::Receiver<Number>,
-    ended: watch::Sender<Number>,
+pub(super) struct Asked(Arc<Numbers>);
+
+/// What both ends look at. A few words, as there is one for each of many targets.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// The last cycle that somebody wants, counted from 1.
+    wanted: AtomicU64,
+    /// The last cycle that ended; all of them, once there is nobody to run any.
+    ended: AtomicU64,
+    asked: Notify,
+    told: Notify,
 }
 
 /// The two ends.
 pub(super) fn asking() -> (Asker, Asked) {
-    let (wanted, is_wanted) = watch::channel(0);
-    let (ended, has_ended) = watch::channel(0);
-    (Asker { wanted, ended: has_ended }, Asked { wanted: is_wanted, ended })
+    let numbers = Arc::default();
+    (Asker(Arc::clone(&numbers)), Asked(numbers))
 }
 
 impl Asker {
     /// Asks for a cycle now. What it gives is done once that has ended, or once the task is gone; it may be dropped.
     pub(super) fn ask(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut ended = self.ended.clone();
-        let number = *ended.borrow() + 1;
-        self.wanted.send_if_modified(|wanted| {
-            let is_news = *wanted < number;
-            *wanted = number.max(*wanted);
-            is_news
-        });
+        let numbers = Arc::clone(&self.0);
+        let number = numbers.ended.load(SeqCst).saturating_add(1);
+        numbers.wanted.fetch_max(number, SeqCst);
+        numbers.asked.notify_one();
         async move {
-            // An error: the task was replaced or stopped, and what there is now is all that there will be.
-            let _ = ended.wait_for(|last| *last >= number).await;
+            loop {
+                // From here on it misses nothing that is told, so that it may look before it waits.
+                let told = numbers.told.notified();
+                if numbers.ended.load(SeqCst) >= number {
+                    return;
+                }
+                told.await;
+            }
         }
     }
 }
 
 impl Asked {
     /// Returns once a cycle is wanted that has not run yet. It may be dropped at any time.
-    pub(super) async fn wanted(&mut self) {
-        let last = *self.ended.borrow();
-        if self.wanted.wait_for(|wanted| *wanted > last).await.is_err() {
-            // Nobody can ask any more.
-            std::future::pending::<()>().await;
+    pub(super) async fn wanted(&self) {
+        while self.0.wanted.load(SeqCst) <= self.0.ended.load(SeqCst) {
+            self.0.asked.notified().await;
         }
     }
 
     /// Tells all who wait that the cycle which they wanted has ended.
     pub(super) fn cycle_ended(&self) {
-        self.ended.send_modify(|last| *last += 1);
+        self.0.ended.fetch_add(1, SeqCst);
+        self.0.told.notify_waiters();
+    }
+}
+
+impl Drop for Asked {
+    /// The task was replaced or stopped: what there is now is all that there will be.
+    fn drop(&mut self) {
+        self.0.ended.store(u64::MAX, SeqCst);
+        self.0.told.notify_waiters();
     }
 }

@@ -113,7 +113,7 @@ impl Fleet {
         let kept = before.as_ref().filter(|before| target.shares_token_with(&before.target));
         let token: SharedToken = kept.map(|before| Arc::clone(&before.token)).unwrap_or_default();
         let (asker, asked) = asking();
-        let actor = Actor {
+        let mut actor = Actor {
             agenda: Agenda::new(&target, origin, clock.now().moment),
             job,
             clock,
@@ -121,7 +121,12 @@ impl Fleet {
             asked,
             checks: CheckRhythm::default(),
         };
-        let task = self.tasks.spawn(actor.act_for_ever());
+        // Not by an `async fn` that takes the actor: its future would have room for two of them.
+        let task = self.tasks.spawn(async move {
+            loop {
+                actor.act().await;
+            }
+        });
         self.names.insert(task.id(), Arc::clone(&target));
         running.insert(target.name.clone(), Running { task, target, token, asker });
         if let Some(before) = before {
@@ -171,11 +176,10 @@ struct Actor<W, O, C> {
 }
 
 impl<W: Wire, O: Observer, C: Clock> Actor<W, O, C> {
-    async fn act_for_ever(mut self) {
-        loop {
-            let start = self.next_start().await;
-            self.cycle(start).await;
-        }
+    /// Waits for one cycle to start and sees it through.
+    async fn act(&mut self) {
+        let start = self.next_start().await;
+        self.cycle(start).await;
     }
 
     /// Returns when a cycle is to start.
