@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::{BootClock, Clock};
 use crate::model::target::{ScheduleMode, Target};
-use crate::server::{App, Bound, WebSettings};
+use crate::server::{App, Bound, Security, WebSettings};
 
 use super::arguments::{Common, ServeArguments, WebPaths};
 use super::reload;
@@ -15,10 +15,11 @@ use super::setup;
 use super::signals::Signals;
 use super::stop::Stop;
 use super::supervisor::{Prepared, Source, Supervisor};
+use super::web;
 
 pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
     if arguments.config_check {
-        return check_config(common);
+        return check_config(common, arguments);
     }
     setup::logging(common)?;
     setup::block_on(async {
@@ -27,7 +28,8 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
         let shown = file.as_ref().map_or_else(|| "environment".into(), |path| path.display().to_string());
         let source: Source =
             Arc::new(move || setup::read_config(file.as_deref()).map_err(|mistakes| mistakes.to_string()));
-        let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths).await?;
+        let security = web::security(arguments.web_config_file.as_deref())?;
+        let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths, security).await?;
         tracing::info!(source = shown, "configuration loaded");
         exporter.run(signals).await
     })?;
@@ -45,26 +47,32 @@ pub(super) struct Exporter {
 
 impl Exporter {
     /// Readies every target, then opens the ports.
-    pub(super) async fn bind(source: Source, addresses: &[String], paths: &WebPaths) -> Result<Self, Stop> {
+    pub(super) async fn bind(
+        source: Source,
+        addresses: &[String],
+        paths: &WebPaths,
+        security: Security,
+    ) -> Result<Self, Stop> {
         let supervisor = Supervisor::new(BootClock.now());
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
         let web = WebSettings::new(&paths.route_prefix, &paths.telemetry_path).map_err(Stop::usage)?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
         let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;
-        Ok(Self { bound, web, supervisor, prepared, source })
+        Ok(Self { bound: bound.with_security(security), web, supervisor, prepared, source })
     }
 
     /// Where the metrics are.
     pub(super) fn metrics_url(&self) -> String {
         let address = self.bound.addresses().first().map(ToString::to_string).unwrap_or_default();
-        format!("http://{address}{}", self.web.metrics_path())
+        let scheme = if self.bound.speaks_tls() { "https" } else { "http" };
+        format!("{scheme}://{address}{}", self.web.metrics_path())
     }
 
     /// Probes and serves until a signal ends it, or until a task dies.
     pub(super) async fn run(self, signals: Signals) -> Result<(), Stop> {
         let Self { bound, web, mut supervisor, prepared, source } = self;
         for address in bound.addresses() {
-            tracing::info!(%address, "listening");
+            tracing::info!(%address, protection = bound.protection(), "listening");
         }
         let targets = supervisor.apply(prepared).added;
         tracing::info!(targets, version = env!("CARGO_PKG_VERSION"), "probing");
@@ -85,13 +93,15 @@ impl Exporter {
     }
 }
 
-fn check_config(common: &Common) -> Result<ExitCode, Stop> {
+fn check_config(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
     let config = setup::load_config(common)?;
+    let security = web::security(arguments.web_config_file.as_deref())?;
     let mut text = "The configuration is valid. This would run:\n".to_owned();
     for target in &config.targets {
         // Writing to a string cannot fail.
         let _ = write_target(&mut text, target);
     }
+    let _ = writeln!(text, "  served with {}", security.summary());
     // Files are opened too, so that a wrong certificate is found here and not at the start.
     Supervisor::new(BootClock.now()).prepare(config).map_err(Stop::usage)?;
     setup::print(&text)?;

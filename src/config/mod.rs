@@ -16,17 +16,25 @@ mod resolve;
 mod scalars;
 mod setting;
 mod suggest;
+mod web;
+mod web_keys;
+mod web_tls;
 mod yaml;
 
 use std::path::Path;
+
+use zeroize::Zeroizing;
 
 pub use mistake::ConfigError;
 
 use crate::files::read_regular;
 use crate::model::target::Config;
+use crate::model::web::WebConfig;
 
 /// Ten thousand targets have some megabytes.
 const LONGEST_CONFIGURATION: u64 = 64 * 1024 * 1024;
+/// With a chain, a key and hundreds of authorities in it.
+const LONGEST_WEB_CONFIGURATION: u64 = 1024 * 1024;
 
 /// How environment variables are read; handed in, so that tests need not change those of the process.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -36,16 +44,17 @@ pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 /// # Errors
 /// When the file cannot be read, or for all mistakes in it.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
-    let shown = path.display().to_string();
-    let unreadable = |error: std::io::Error| {
-        ConfigError::single(&shown, format_args!("cannot be read: {error}; check --config.file"))
-    };
-    let bytes = read_regular(path, LONGEST_CONFIGURATION).map_err(unreadable)?;
-    let text = str::from_utf8(&bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-        ConfigError::single(&shown, format_args!("line {line} is not UTF-8; save the file as UTF-8"))
-    })?;
-    document::read(text, &shown, path.parent().unwrap_or(Path::new("")), environment)
+    let text = read_text(path, LONGEST_CONFIGURATION, "--config.file")?;
+    document::read(&text, &path.display().to_string(), directory_of(path), environment)
+}
+
+/// Reads the web configuration at `path`. Relative file names in it start at its directory.
+///
+/// # Errors
+/// When the file cannot be read, or for all mistakes in it.
+pub fn load_web(path: &Path) -> Result<WebConfig, ConfigError> {
+    let text = read_text(path, LONGEST_WEB_CONFIGURATION, "--web.config.file")?;
+    web::read(&text, &path.display().to_string(), directory_of(path))
 }
 
 /// Reads a configuration from `text`; `file` is what messages call it. Relative file names in it stay relative.
@@ -56,6 +65,14 @@ pub fn parse(text: &str, file: &str, environment: Environment<'_>) -> Result<Con
     document::read(text, file, Path::new(""), environment)
 }
 
+/// Reads a web configuration from `text`; `file` is what messages call it. Relative file names in it stay relative.
+///
+/// # Errors
+/// For all mistakes in it.
+pub fn parse_web(text: &str, file: &str) -> Result<WebConfig, ConfigError> {
+    web::read(text, file, Path::new(""))
+}
+
 /// Makes the target `default` of `AUTHORIZATION_SERVER`, `RESOURCE_SERVER`, `PARTNER_OA_CLIENT_ID`, and
 /// `PARTNER_OA_SECRET` or `PARTNER_OA_SECRET_FILE`.
 ///
@@ -63,4 +80,22 @@ pub fn parse(text: &str, file: &str, environment: Environment<'_>) -> Result<Con
 /// For all variables that are missing or wrong.
 pub fn from_environment(environment: Environment<'_>) -> Result<Config, ConfigError> {
     environment::read(environment)
+}
+
+/// The whole file; `flag` is the one that named it.
+fn read_text(path: &Path, longest: u64, flag: &str) -> Result<Zeroizing<String>, ConfigError> {
+    let shown = path.display().to_string();
+    let unreadable =
+        |error: std::io::Error| ConfigError::single(&shown, format_args!("cannot be read: {error}; check {flag}"));
+    let mut bytes = read_regular(path, longest).map_err(unreadable)?;
+    String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        ConfigError::single(&shown, format_args!("line {line} is not UTF-8; save the file as UTF-8"))
+    })
+}
+
+/// Where the relative file names of a file start.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }

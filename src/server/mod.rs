@@ -1,11 +1,29 @@
 //! Inbound HTTP: where it listens, what it bounds, what it answers. The one place that serves with axum.
 
 mod address;
+mod alternative_names;
+mod authentication;
 mod body;
+mod client_certificates;
+mod connection;
 mod connections;
+mod gate;
+mod headers;
+mod limits;
 mod listen;
+mod opening;
+mod passwords;
 mod paths;
+mod peer;
+mod places;
+mod protection;
+mod rate_limit;
 mod routes;
+mod scrapes;
+mod security;
+mod tls;
+mod turnstile;
+mod watched;
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,9 +33,11 @@ use crate::model::time::Stamp;
 use crate::telemetry::Metrics;
 
 pub use address::{InvalidAddress, ListenAddress};
-pub use connections::Limits;
+pub use limits::Limits;
 pub use listen::{BindError, Bound};
+pub(crate) use opening::PLAIN_TEXT_REFUSED;
 pub use paths::{InvalidPath, WebSettings};
+pub use security::{Security, WebSource};
 
 /// Loads the configuration anew. Tells what that changed, or every mistake because of which nothing has changed.
 pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::CompressionLevel;
@@ -16,17 +16,24 @@ use url::form_urlencoded;
 
 use super::App;
 use super::body::{ExpositionBody, Paced};
+use super::limits::Limits;
+use super::scrapes::in_turn;
+use super::turnstile::Turnstile;
+
+/// Further ones are told to come back.
+const SCRAPES_WAITING: usize = 32;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) fn router(app: App) -> Router {
+pub(super) fn router(app: App, limits: &Limits) -> Router {
     let settings = &app.settings;
+    let scrapes = Turnstile::new(limits.scrapes, SCRAPES_WAITING, Some(limits.scrape_turn));
     let mut router = Router::new()
         .route(&settings.at("/-/healthy"), get("oauth-probe-exporter is healthy.\n"))
         // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
         .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
         .route(&settings.at("/-/reload"), post(reload))
-        .route(&settings.at(settings.telemetry_path()), get(metrics));
+        .route(&settings.at(settings.telemetry_path()), get(metrics).route_layer(from_fn_with_state(scrapes, in_turn)));
     if settings.telemetry_path() != "/" {
         router = router.route(&settings.at("/"), get(landing));
     }
