@@ -138,11 +138,11 @@ mod tests {
 
     #[test]
     fn other_names_are_none() {
-        let certificate = all_kinds();
+        let bearer = all_kinds();
         let others = ["prometheus.example.com", "example.com", "*.example.com", "192.0.2.2", "", "CN=x"];
-        assert!(!is_allowed(&certificate, &others));
-        assert!(!is_allowed(&certificate, &[]));
-        assert!(!is_allowed(&super::tests::certificate(Vec::new()), &others));
+        assert!(!is_allowed(&bearer, &others));
+        assert!(!is_allowed(&bearer, &[]));
+        assert!(!is_allowed(&certificate(Vec::new()), &others));
     }
 
     #[test]

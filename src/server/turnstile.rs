@@ -9,9 +9,13 @@ use tokio::time::{Instant, sleep_until};
 use super::connection::{Connection, Why};
 use super::peer::Peer;
 
+/// How many others may come in between two visits from one address, if they come later.
+const BETWEEN_VISITS: u64 = 8;
+
 /// Bounds work that takes much of the machine: so many at a time, so many that wait.
 ///
-/// The next to come in is one whose address has the least inside; of several, the one that has waited longest.
+/// They come in by rank: who comes later ranks behind, and who has visits that are not over ranks further behind with
+/// each. So who comes first from one address waits for no crowd from another, and nobody waits for ever.
 #[derive(Debug)]
 pub(super) struct Turnstile {
     at_a_time: usize,
@@ -26,11 +30,14 @@ struct State {
     inside: Vec<Visit>,
     waiting: Vec<Waiting>,
     next: u64,
+    /// How many were let in so far.
+    let_in: u64,
 }
 
 #[derive(Debug)]
 struct Visit {
     number: u64,
+    rank: u64,
     visitor: Arc<Connection>,
     since: Instant,
 }
@@ -38,7 +45,7 @@ struct Visit {
 #[derive(Debug)]
 struct Waiting {
     number: u64,
-    peer: Peer,
+    rank: u64,
     visitor: Arc<Connection>,
     admit: oneshot::Sender<Inside>,
 }
@@ -90,21 +97,24 @@ impl Turnstile {
     }
 
     fn join(self: &Arc<Self>, visitor: &Arc<Connection>) -> Result<Joined, Crowded> {
-        let peer = visitor.peer;
+        let visitor = Arc::clone(visitor);
         let mut state = self.state();
-        let number = state.next;
+        let (number, rank) = (state.next, state.next_rank_of(visitor.peer));
         state.next += 1;
         if state.inside.len() < self.at_a_time {
-            state.inside.push(Visit { number, visitor: Arc::clone(visitor), since: Instant::now() });
+            state.let_in(Visit { number, rank, visitor, since: Instant::now() });
             return Ok(Joined::Inside(Inside { number, turnstile: Arc::clone(self) }));
         }
         if state.waiting.len() >= self.most_waiting {
-            // Whoever has the most in the queue loses the last of them, unless the newcomer has as many.
-            let goes = state.pushed_out_for(peer).ok_or(Crowded)?;
-            state.waiting.remove(goes);
+            // Whoever has the most in the queue loses the last of them.
+            let last = (0..state.waiting.len()).max_by_key(|&index| state.waiting[index].order()).ok_or(Crowded)?;
+            if state.waiting[last].rank <= rank {
+                return Err(Crowded);
+            }
+            state.waiting.remove(last);
         }
         let (admit, admitted) = oneshot::channel();
-        state.waiting.push(Waiting { number, peer, visitor: Arc::clone(visitor), admit });
+        state.waiting.push(Waiting { number, rank, visitor, admit });
         Ok(Joined::Queued(Queued { number, turnstile: Arc::clone(self), admitted }))
     }
 
@@ -125,9 +135,11 @@ impl Turnstile {
     fn leave(self: &Arc<Self>, number: u64) {
         let mut state = self.state();
         state.inside.retain(|visit| visit.number != number);
-        let Some(next) = state.next_in() else { return };
-        let Waiting { number, visitor, admit, .. } = state.waiting.remove(next);
-        state.inside.push(Visit { number, visitor, since: Instant::now() });
+        let next = (0..state.waiting.len()).min_by_key(|&index| state.waiting[index].order());
+        let Some(Waiting { number, rank, visitor, admit }) = next.map(|index| state.waiting.remove(index)) else {
+            return;
+        };
+        state.let_in(Visit { number, rank, visitor, since: Instant::now() });
         drop(state);
         // Whoever has gone meanwhile leaves again at once, as what was sent is dropped.
         let _ = admit.send(Inside { number, turnstile: Arc::clone(self) });
@@ -143,23 +155,23 @@ impl State {
         self.inside.iter().filter(|visit| !visit.visitor.is_closed())
     }
 
-    fn inside_of(&self, peer: Peer) -> usize {
-        self.inside.iter().filter(|visit| visit.visitor.peer == peer).count()
+    fn next_rank_of(&self, peer: Peer) -> u64 {
+        let inside = self.inside.iter().map(|visit| (visit.visitor.peer, visit.rank));
+        let waiting = self.waiting.iter().map(|waiting| (waiting.visitor.peer, waiting.rank));
+        let before = inside.chain(waiting).filter(|(other, _)| *other == peer).map(|(_, rank)| rank).max();
+        before.map_or(self.let_in, |before| self.let_in.max(before + BETWEEN_VISITS))
     }
 
-    fn waiting_of(&self, peer: Peer) -> usize {
-        self.waiting.iter().filter(|waiting| waiting.peer == peer).count()
+    fn let_in(&mut self, visit: Visit) {
+        self.let_in += 1;
+        self.inside.push(visit);
     }
+}
 
-    fn next_in(&self) -> Option<usize> {
-        let order = |(_, waiting): &(usize, &Waiting)| (self.inside_of(waiting.peer), waiting.number);
-        self.waiting.iter().enumerate().min_by_key(order).map(|(index, _)| index)
-    }
-
-    fn pushed_out_for(&self, newcomer: Peer) -> Option<usize> {
-        let order = |(_, waiting): &(usize, &Waiting)| (self.waiting_of(waiting.peer), waiting.number);
-        let (index, last) = self.waiting.iter().enumerate().max_by_key(order)?;
-        (self.waiting_of(last.peer) > self.waiting_of(newcomer) + 1).then_some(index)
+impl Waiting {
+    /// Of several with one rank the first to come is the first to go in.
+    const fn order(&self) -> (u64, u64) {
+        (self.rank, self.number)
     }
 }
 
@@ -199,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn few_are_inside_and_the_next_comes_from_the_address_with_the_least() {
+    async fn few_are_inside_and_the_next_comes_from_who_has_less() {
         let turnstile = Turnstile::new(2, 10, None);
         let first = turnstile.enter(&visitor(1)).await.expect("room");
         let _second = turnstile.enter(&visitor(1)).await.expect("room");
@@ -221,9 +233,28 @@ mod tests {
         let [first, second, third] = crowd;
         assert_eq!(outcome(third).await.expect_err("pushed out"), Crowded);
         drop(inside);
-        assert!(outcome(other).await.is_ok());
-        assert!(outcome(first).await.is_ok());
-        assert!(outcome(second).await.is_ok());
+        drop(outcome(other).await.expect("before the crowd"));
+        drop(outcome(first).await.expect("its turn"));
+        drop(outcome(second).await.expect("its turn"));
+    }
+
+    #[tokio::test]
+    async fn crowd_of_single_visitors_keeps_nobody_waiting_for_ever() {
+        let turnstile = Turnstile::new(1, 20, None);
+        let mut inside = turnstile.enter(&visitor(1)).await.expect("room");
+        let early = queue(&turnstile, 1).await;
+        for stranger in 2..20 {
+            let newcomer = queue(&turnstile, stranger).await;
+            drop(inside);
+            if early.is_finished() || {
+                tokio::task::yield_now().await;
+                early.is_finished()
+            } {
+                return;
+            }
+            inside = outcome(newcomer).await.expect("its turn");
+        }
+        panic!("still waiting");
     }
 
     #[tokio::test]
