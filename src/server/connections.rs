@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,28 +89,18 @@ impl Service {
             tokio::select! {
                 _closed = stopped.changed() => break,
                 Some(ended) = connections.join_next() => note_panic(ended),
-                accepted = self.accept(&listener) => if let Some((stream, place)) = accepted {
-                    connections.spawn(self.clone().hold(stream, place, graceful.watcher(), stopped.clone()));
-                },
+                (stream, address) = accept(&listener) => {
+                    // Not among the futures above: one that is dropped half done would lose the connection.
+                    if let Some(place) = self.places.take(address.ip()).await {
+                        connections.spawn(self.clone().hold(stream, place, graceful.watcher(), stopped.clone()));
+                    }
+                }
             }
         }
         drop(listener);
         if tokio::time::timeout(self.limits.drain, graceful.shutdown()).await.is_err() {
             // They end as the set is dropped.
             tracing::warn!(connections = connections.len(), "closing connections that are still busy");
-        }
-    }
-
-    /// The next connection, if there is a place for it.
-    async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, Place)> {
-        match listener.accept().await {
-            Ok((stream, address)) => self.places.take(address.ip()).await.map(|place| (stream, place)),
-            Err(error) if concerns_one_connection(&error) => None,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                None
-            }
         }
     }
 
@@ -223,6 +214,20 @@ where
                 _why = connection.closed() => {}
             }
         });
+    }
+}
+
+/// The next connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 

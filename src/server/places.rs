@@ -4,6 +4,7 @@
 //! the first to go belongs to the address that holds the most, and has waited the longest. So neither half a head sent
 //! a thousand times nor a thousand idle connections keep anybody out.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,9 +30,18 @@ pub(super) struct Places {
 
 #[derive(Debug, Default)]
 struct Held {
-    connections: HashMap<u64, Arc<Connection>>,
+    /// By address, each with its number.
+    connections: HashMap<Peer, HashMap<u64, Arc<Connection>>>,
     next: u64,
     last_said: Option<Instant>,
+}
+
+/// One that could go.
+#[derive(Clone, Copy)]
+struct Standing {
+    /// How many places its address holds.
+    share: usize,
+    doing: Doing,
 }
 
 /// One of them, and the connection that has it until this is dropped.
@@ -64,18 +74,13 @@ impl Places {
         let mut held = self.held();
         let number = held.next;
         held.next += 1;
-        held.connections.insert(number, Arc::clone(&connection));
+        held.connections.entry(peer).or_default().insert(number, Arc::clone(&connection));
         Some(Place { connection, number, places: Arc::clone(self), _permit: permit })
     }
 
     fn make_room(&self, newcomer: Peer) -> Option<()> {
         let mut held = self.held();
-        let standing: Vec<_> = held.connections.values().filter(|connection| !connection.is_closed()).collect();
-        let chosen = choose(
-            &standing.iter().map(|connection| (connection.peer, connection.doing())).collect::<Vec<_>>(),
-            newcomer,
-        );
-        let goes = chosen.map(|index| Arc::clone(standing[index]));
+        let goes = held.who_goes_for(newcomer);
         let now = Instant::now();
         if held.last_said.is_none_or(|said| now >= said + SAID_EVERY) {
             held.last_said = Some(now);
@@ -104,72 +109,80 @@ impl Places {
 impl Drop for Place {
     fn drop(&mut self) {
         self.connection.close(Why::Ended);
-        self.places.held().connections.remove(&self.number);
+        let peer = self.connection.peer;
+        let mut held = self.places.held();
+        if let Some(of_peer) = held.connections.get_mut(&peer) {
+            of_peer.remove(&self.number);
+            if of_peer.is_empty() {
+                held.connections.remove(&peer);
+            }
+        }
     }
 }
 
-/// Which of these connections has to go for one from `newcomer`.
-///
-/// A request under way is given up only for an address that would still hold less than the one that gives it up.
-fn choose(held: &[(Peer, Doing)], newcomer: Peer) -> Option<usize> {
-    let mut counts: HashMap<Peer, usize> = HashMap::new();
-    for (peer, _) in held {
-        *counts.entry(*peer).or_default() += 1;
+impl Held {
+    fn who_goes_for(&self, newcomer: Peer) -> Option<Arc<Connection>> {
+        let share = self.connections.get(&newcomer).map_or(0, HashMap::len);
+        let candidates = self.connections.values().flat_map(|of_peer| {
+            let open = of_peer.values().filter(|connection| !connection.is_closed());
+            open.map(|connection| (connection, Standing { share: of_peer.len(), doing: connection.doing() }))
+        });
+        let (goes, _) = candidates.filter(|(_, one)| one.gives_way_to(share)).max_by_key(|(_, one)| one.order())?;
+        Some(Arc::clone(goes))
     }
-    let share = |peer: Peer| counts.get(&peer).copied().unwrap_or_default();
-    let waiting = held.iter().enumerate().filter_map(|(index, (peer, doing))| match doing {
-        Doing::Waiting(since) => Some((index, *peer, *since)),
-        Doing::Answering(_) => None,
-    });
-    let answering = held.iter().enumerate().filter_map(|(index, (peer, doing))| match doing {
-        Doing::Answering(since) if share(*peer) > share(newcomer) + 1 => Some((index, *peer, *since)),
-        _ => None,
-    });
-    let first = |candidates: &mut dyn Iterator<Item = (usize, Peer, Instant)>| {
-        candidates.max_by(|(_, one, one_since), (_, other, other_since)| {
-            share(*one).cmp(&share(*other)).then(other_since.cmp(one_since))
-        })
-    };
-    let (index, ..) = first(&mut { waiting }).or_else(|| first(&mut { answering }))?;
-    Some(index)
+}
+
+impl Standing {
+    /// Whether it may go for an address that holds `newcomer` places. A request under way is given up only if that still
+    /// holds less afterwards.
+    const fn gives_way_to(self, newcomer: usize) -> bool {
+        match self.doing {
+            Doing::Waiting(_) => true,
+            Doing::Answering(_) => self.share > newcomer + 1,
+        }
+    }
+
+    /// The greatest goes first.
+    const fn order(self) -> (bool, usize, Reverse<Instant>) {
+        match self.doing {
+            Doing::Waiting(since) => (true, self.share, Reverse(since)),
+            Doing::Answering(since) => (false, self.share, Reverse(since)),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn peer(last: u8) -> Peer {
-        Peer::of([192, 0, 2, last].into())
+    fn since(doing: fn(Instant) -> Doing, start: Instant, seconds: u64, share: usize) -> Standing {
+        Standing { share, doing: doing(start + Duration::from_secs(seconds)) }
     }
 
-    /// Each by its address, what it does, and since which second.
-    fn chosen(held: &[(u8, char, u64)], newcomer: u8) -> Option<usize> {
-        let start = Instant::now();
-        let standing: Vec<_> = held
-            .iter()
-            .map(|&(last, doing, since)| {
-                let since = start + Duration::from_secs(since);
-                (peer(last), if doing == 'w' { Doing::Waiting(since) } else { Doing::Answering(since) })
-            })
-            .collect();
-        choose(&standing, peer(newcomer))
+    /// Which of these goes for a newcomer whose address holds so many places.
+    fn first(held: &[Standing], newcomer: usize) -> Option<usize> {
+        let candidates = held.iter().enumerate().filter(|(_, one)| one.gives_way_to(newcomer));
+        candidates.max_by_key(|(_, one)| one.order()).map(|(index, _)| index)
     }
 
     #[test]
     fn who_holds_the_most_gives_way_and_there_who_has_waited_longest() {
-        assert_eq!(chosen(&[(1, 'w', 0), (2, 'w', 9), (2, 'w', 5), (2, 'a', 1)], 3), Some(2));
-        assert_eq!(chosen(&[(1, 'w', 3), (2, 'w', 2), (3, 'w', 4)], 4), Some(1), "all alike");
-        assert_eq!(chosen(&[(1, 'w', 0), (2, 'w', 9), (2, 'w', 5)], 2), Some(2), "also for one of its own");
-        assert_eq!(chosen(&[(1, 'w', 7), (2, 'a', 0), (2, 'a', 1), (2, 'a', 2)], 1), Some(0), "waiting ones first");
+        let start = Instant::now();
+        let waiting = |seconds, share| since(Doing::Waiting, start, seconds, share);
+        let answering = |seconds, share| since(Doing::Answering, start, seconds, share);
+        assert_eq!(first(&[waiting(0, 1), waiting(9, 3), waiting(5, 3), answering(1, 3)], 0), Some(2));
+        assert_eq!(first(&[waiting(3, 1), waiting(2, 1), waiting(4, 1)], 0), Some(1), "all alike");
+        assert_eq!(first(&[waiting(7, 1), answering(0, 9)], 0), Some(0), "those that wait go first");
     }
 
     #[test]
     fn request_under_way_is_given_up_for_who_holds_less_alone() {
-        assert_eq!(chosen(&[(1, 'a', 5), (1, 'a', 3), (2, 'a', 0)], 3), Some(1));
-        assert_eq!(chosen(&[(1, 'a', 5), (1, 'a', 3)], 1), None, "its own");
-        assert_eq!(chosen(&[(1, 'a', 0), (2, 'a', 0)], 3), None, "all hold as little");
-        assert_eq!(chosen(&[(1, 'a', 5), (1, 'a', 3), (2, 'a', 0)], 2), None, "it would hold as much");
-        assert_eq!(chosen(&[], 1), None);
+        let answering = |seconds, share| since(Doing::Answering, Instant::now(), seconds, share);
+        assert_eq!(first(&[answering(5, 2), answering(3, 2), answering(0, 1)], 0), Some(1));
+        assert_eq!(first(&[answering(5, 2), answering(3, 2)], 2), None, "its own");
+        assert_eq!(first(&[answering(0, 1), answering(0, 1)], 0), None, "all hold as little");
+        assert_eq!(first(&[answering(5, 2), answering(0, 1)], 1), None, "it would hold as much");
+        assert_eq!(first(&[], 0), None);
     }
 
     #[tokio::test]
@@ -190,6 +203,7 @@ mod tests {
         });
         assert!(places.take(address(2)).await.is_some());
         assert!(room.await.expect("no panic"));
-        assert_eq!(places.held().connections.len(), 1);
+        drop(second);
+        assert!(places.held().connections.is_empty());
     }
 }
