@@ -120,8 +120,9 @@ impl Connection {
 
     /// Returns once it has taken more time than it has.
     pub(super) async fn overdue(&self) -> Why {
-        // A deadline that comes nearer is still further away than this, so that none is missed.
-        let nearest = self.limits.head_timeout.min(self.limits.unread_timeout);
+        // Whatever happens meanwhile, its deadline is no nearer than this, so that none is missed.
+        let Limits { head_timeout, idle_timeout, answer_timeout, unread_timeout, .. } = self.limits;
+        let nearest = head_timeout.min(idle_timeout).min(answer_timeout).min(unread_timeout);
         loop {
             let now = Instant::now();
             let (deadline, why) = self.state().deadline(&self.limits);

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::io;
+use std::ops::Range;
 
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
@@ -42,18 +43,13 @@ impl Attempt {
         told.await.map_err(|_panicked| io::Error::other("the check of a password failed"))
     }
 
-    /// A wrong password takes as long for each user, and as long for a user that there is not.
     fn check(&self) -> bool {
-        let Some(hash) = &self.hash else {
-            self.spend(self.highest_cost);
-            return false;
-        };
         // The configuration takes no hash that is none.
-        if bcrypt::verify(&self.password, hash.text().expose()).unwrap_or(false) {
+        let verify = |hash: &PasswordHash| bcrypt::verify(&self.password, hash.text().expose()).unwrap_or(false);
+        if self.hash.as_ref().is_some_and(verify) {
             return true;
         }
-        // Each step doubles the work, so that all of them add up to what the highest cost takes.
-        (hash.cost()..self.highest_cost).for_each(|cost| self.spend(cost));
+        padding(self.hash.as_ref().map(PasswordHash::cost), self.highest_cost).for_each(|cost| self.spend(cost));
         false
     }
 
@@ -61,6 +57,15 @@ impl Attempt {
         let end = self.password.len().min(LONGEST);
         let password = if end == 0 { &[0] } else { &self.password[..end] };
         black_box(bcrypt::bcrypt(cost, black_box([0; 16]), password));
+    }
+}
+
+/// Costs that are spent besides, so that a wrong password takes as long for each user, and for one that there is not.
+/// Each step doubles the work, so that all of them add up to what the highest takes.
+const fn padding(spent: Option<u32>, highest: u32) -> Range<u32> {
+    match spent {
+        Some(cost) => cost..highest,
+        None => highest..highest + 1,
     }
 }
 
@@ -87,6 +92,17 @@ mod tests {
         ] {
             assert!(attempt(password.as_bytes(), Some(hash), 6).check(), "{password}");
             assert!(!attempt(b"another", Some(hash), 6).check(), "{password}");
+        }
+    }
+
+    #[test]
+    fn wrong_passwords_take_as_long_for_everybody() {
+        let work = |costs: Range<u32>| costs.map(|cost| 1_u64 << cost).sum::<u64>();
+        for highest in 4..=PasswordHash::HIGHEST_COST {
+            assert_eq!(work(padding(None, highest)), 1 << highest);
+            for cost in 4..=highest {
+                assert_eq!((1 << cost) + work(padding(Some(cost), highest)), 1 << highest, "{cost}");
+            }
         }
     }
 

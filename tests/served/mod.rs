@@ -107,8 +107,13 @@ impl Served {
 
     /// A connection by TLS, to the name `localhost`.
     pub async fn greet(&self, client: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
+        self.greet_on(self.connect().await, client).await
+    }
+
+    /// The same on this connection.
+    pub async fn greet_on(&self, stream: TcpStream, client: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(client)).connect(name, self.connect().await).await
+        TlsConnector::from(Arc::new(client)).connect(name, stream).await
     }
 
     /// One request by TLS.
