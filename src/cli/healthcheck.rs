@@ -108,8 +108,9 @@ impl Answer {
 }
 
 fn exchange(stream: &mut (impl Read + Write), address: SocketAddr, path: &str) -> io::Result<Answer> {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    stream.flush()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    // Whoever would not hear us may have said why.
+    let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.flush());
     let mut bytes = Vec::new();
     let read = stream.take(LONGEST_ANSWER).read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -83,7 +83,7 @@ impl Door {
         }
         let hash = known.map(|user| user.hash.clone());
         let attempt = Attempt { password, hash, highest_cost: self.highest_cost };
-        let is_good = attempt.is_good(inside).await.map_err(|problem| {
+        let is_good = attempt.verdict(inside).await.map_err(|problem| {
             tracing::error!(%problem, "passwords cannot be checked");
             Refused::Broken
         })?;

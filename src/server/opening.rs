@@ -15,7 +15,7 @@ use super::watched::Watched;
 /// What a client gets that speaks HTTP where TLS is spoken; in the words of Go's servers, which some tools look for.
 pub(crate) const PLAIN_TEXT_REFUSED: &str = "Client sent an HTTP request to an HTTPS server.";
 
-/// Of what such a client still sends, no more is read.
+/// Of what a client still sends that was refused, no more is read.
 const LAST_WORDS: u64 = 64 * 1024;
 
 /// Greets a client by TLS; `None` if it speaks without, and was told so.
@@ -30,7 +30,14 @@ pub(super) async fn greet(
         // Every record of a handshake begins with 22, every method of HTTP with a letter.
         Some(byte) if byte.is_ascii_alphabetic() => refuse(stream).await.map(|()| None),
         Some(_) => {
-            let stream = TlsAcceptor::from(tls).accept(stream).await?;
+            let stream = match TlsAcceptor::from(tls).accept(stream).into_fallible().await {
+                Ok(stream) => stream,
+                Err((problem, stream)) => {
+                    // What is wrong was said by an alert.
+                    let _ = linger(stream).await;
+                    return Err(problem);
+                }
+            };
             let protocol = match stream.get_ref().1.alpn_protocol() {
                 Some(HTTP_2) => Protocol::Http2,
                 _ => Protocol::Http1,
@@ -49,8 +56,13 @@ async fn refuse(mut stream: Watched) -> io::Result<()> {
         body.len()
     );
     stream.write_all(answer.as_bytes()).await?;
+    linger(stream).await
+}
+
+/// Says no more and hears the other side out: a close with unread input would reset the connection, and could overtake
+/// what was said.
+async fn linger(mut stream: Watched) -> io::Result<()> {
     stream.shutdown().await?;
-    // A close with unread input would reset the connection and could overtake the answer.
     tokio::io::copy(&mut stream.take(LAST_WORDS), &mut tokio::io::sink()).await?;
     Ok(())
 }

@@ -31,7 +31,7 @@ impl Attempt {
     ///
     /// # Errors
     /// When no thread could be started.
-    pub(super) async fn is_good(self, inside: Inside) -> io::Result<bool> {
+    pub(super) async fn verdict(self, inside: Inside) -> io::Result<bool> {
         let (tell, told) = oneshot::channel();
         std::thread::Builder::new().name("password".to_owned()).spawn(move || {
             // On Linux this concerns the calling thread alone. Where it fails, the thread is one among equals.
