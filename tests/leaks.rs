@@ -404,8 +404,7 @@ async fn web_configuration_shows_no_password_no_hash_and_no_key() {
                 }
             }
             // What goes bad is told, and not what stands there.
-            for bad in [text.replace(&hash, &password), text.replace("BEGIN", MARK), format!("{text}foo: {MARK}\n")]
-            {
+            for bad in [text.replace(&hash, &password), text.replace("BEGIN", MARK), format!("{text}foo: {MARK}\n")] {
                 std::fs::write(&web, bad).unwrap();
                 tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
                 silent(&exporter::http(&exporter.address, "GET", "/", "").await.everything());

@@ -19,7 +19,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use super::App;
-use super::connection::{Connection, Protocol};
+use super::activity::Protocol;
+use super::connection::Connection;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::listen::Bound;

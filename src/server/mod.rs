@@ -1,29 +1,34 @@
 //! Inbound HTTP: where it listens, what it bounds, what it answers. The one place that serves with axum.
 
 mod address;
-mod alternative_names;
-mod authentication;
 mod body;
-mod client_certificates;
+mod listen;
+mod paths;
+mod routes;
+
+// From a socket to requests, and what bounds them.
+mod activity;
 mod connection;
 mod connections;
 mod gate;
-mod headers;
 mod limits;
-mod listen;
 mod opening;
-mod passwords;
-mod paths;
 mod peer;
 mod places;
-mod protection;
-mod rate_limit;
-mod routes;
 mod scrapes;
-mod security;
-mod tls;
 mod turnstile;
 mod watched;
+
+// What the web configuration says, and whom it lets in.
+mod alternative_names;
+mod authentication;
+mod client_certificates;
+mod headers;
+mod passwords;
+mod protection;
+mod rate_limit;
+mod security;
+mod tls;
 
 use std::fmt;
 use std::pin::Pin;

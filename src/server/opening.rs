@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::connection::Protocol;
+use super::activity::Protocol;
 use super::tls::HTTP_2;
 use super::watched::Watched;
 

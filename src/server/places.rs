@@ -13,7 +13,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::connection::{Connection, Doing, Why};
+use super::activity::{Doing, Why};
+use super::connection::Connection;
 use super::limits::Limits;
 use super::peer::Peer;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-use super::connection::{Connection, Why};
+use super::activity::Why;
+use super::connection::Connection;
 use super::peer::Peer;
 
 /// How many others may come in between two visits from one address, if they come later.
