@@ -201,7 +201,7 @@ fn keys_of_tls_that_are_refused() {
             "client_allowed_sans: needs `client_auth_type: RequireAndVerifyClientCert`: in a certificate that is not \
              verified, or not demanded, names prove nothing",
         ),
-        ("key: c4naRy", "key: stands beside `key_file`; keep one of them"),
+        ("key: '-----BEGIN c4naRy'", "key: stands beside `key_file`; keep one of them"),
         (
             "prefer_server_cipher_suites: 1",
             "prefer_server_cipher_suites: is neither true nor false; write `true` or `false`, without quotes",
@@ -347,6 +347,7 @@ fn no_message_repeats_a_secret() {
 
 #[test]
 fn main_configuration_knows_what_belongs_here() {
-    let message = oauth_probe_exporter::config::parse("basic_auth_users: {}", "probe.yml", &|_| None).unwrap_err();
+    let message =
+        oauth_probe_exporter::config::parse("targets: []\nbasic_auth_users: {}", "probe.yml", &|_| None).unwrap_err();
     assert!(message.to_string().contains("basic_auth_users: belongs in the file of --web.config.file"), "{message}");
 }

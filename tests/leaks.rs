@@ -295,10 +295,7 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
             "/metrics?target=good",
             "/probe?target=good",
             "/sd",
-            "/config",
-            "/api/v1/targets",
-            "/api/v1/targets/good",
-            "/api/v1/targets/token-refuse",
+            "/api/v1/targets?q=c4naRyM4rk",
             "/-/healthy",
             "/-/ready",
             "/-/reload",
@@ -306,6 +303,14 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
         ] {
             setting.assert_silent(&exporter.get(path).await.everything());
         }
+        let names = || setting.expected.iter().map(|(name, _)| name);
+        let targets = names().flat_map(|name| [format!("/api/v1/targets/{name}"), format!("/targets/{name}")]);
+        for path in ["/config".to_owned(), "/api/v1/targets".to_owned()].into_iter().chain(targets) {
+            let answer = exporter.get(&path).await;
+            assert_eq!(answer.status, 200, "{path}");
+            setting.assert_silent(&answer.everything());
+        }
+        assert!(exporter.get("/config").await.text().contains("proxy_url: http://<secret>@"));
         assert_silent(&exporter.reload().await.everything());
         setting.assert_heard();
         let log = exporter.terminate_and_read_log().await;
@@ -355,7 +360,7 @@ async fn debug_forms_show_no_secret() {
     setting.assert_silent(&format!("{config:?}\n{config:#?}"));
     let mut pool = ClientPool::new();
     for target in config.targets {
-        let wire = HttpWire::new(Arc::new(target), &mut pool).unwrap();
+        let wire = HttpWire::new(target, &mut pool).unwrap();
         setting.assert_silent(&format!("{wire:?}\n{pool:?}"));
     }
 }

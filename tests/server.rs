@@ -48,6 +48,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             now: Arc::new(|| at(1.0)),
             reload: Arc::new(move || Box::pin(std::future::ready(outcome.lock().unwrap().clone()))),
+            probe: Arc::new(|_name| None),
             settings,
         };
         let (stop, stopped) = oneshot::channel();
@@ -167,12 +168,12 @@ async fn server_is_healthy_and_ready() {
 }
 
 #[tokio::test]
-async fn landing_page_names_the_version_and_links_to_the_metrics() {
+async fn status_page_names_the_version_and_links_to_the_metrics() {
     let server = Server::with_settings("/", "/some/metrics").await;
     let answer = server.get("/").await;
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(answer.text().contains(env!("CARGO_PKG_VERSION")));
-    assert!(answer.text().contains("<a href=\"some/metrics\">"));
+    assert!(answer.text().contains("<a href=\"./some/metrics\">"));
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn everything_moves_under_the_route_prefix() {
 }
 
 #[tokio::test]
-async fn metrics_can_take_the_place_of_the_landing_page() {
+async fn metrics_can_take_the_place_of_the_status_page() {
     for prefix in ["/", "/p"] {
         let server = Server::with_settings(prefix, "/").await;
         let answer = server.get(&format!("{}/", prefix.trim_end_matches('/'))).await;

@@ -120,7 +120,7 @@ async fn idle_connection_gives_its_place_away_and_a_busy_one_does_not() {
 
 #[tokio::test]
 async fn scrapes_take_turns_and_a_full_queue_says_so() {
-    let limits = Limits { scrapes: 2, ..patient() };
+    let limits = Limits { large_answers: 2, ..patient() };
     let served = Served::plain(limits, 3000).await;
     let mut unread = Vec::new();
     // Two are under way, and 32 wait.
@@ -144,7 +144,7 @@ async fn scrapes_take_turns_and_a_full_queue_says_so() {
 
 #[tokio::test]
 async fn scrapes_that_nobody_reads_give_way_to_one_that_waits() {
-    let limits = Limits { scrapes: 2, scrape_turn: Duration::from_millis(50), ..patient() };
+    let limits = Limits { large_answers: 2, large_answer_turn: Duration::from_millis(50), ..patient() };
     let served = Served::plain(limits, 3000).await;
     let mut unread = Vec::new();
     for _ in 0..2 {

@@ -61,11 +61,14 @@ async fn check_says_how_the_port_is_served_and_every_mistake() {
     };
     let output = check(&files.web_config(CLIENTS, &users(4))).await;
     assert_eq!(output.code, 0, "{output:?}");
-    let line =
-        "  served with TLS 1.2 and 1.3 with HTTP/2, client certificates demanded and verified; passwords of 1 user\n";
-    assert!(output.stdout.ends_with(line), "{}", output.stdout);
+    let lines = "\nMetrics at https://localhost:10917/metrics\n  TLS 1.2 and 1.3 with HTTP/2, client certificates demanded \
+                 and verified; passwords of 1 user\n";
+    assert!(output.stdout.contains(lines), "{}", output.stdout);
     let output = check(&files.write("web.yml", "")).await;
-    assert!(output.code == 0 && output.stdout.ends_with("  served with no TLS; no passwords\n"), "{output:?}");
+    assert!(
+        output.code == 0 && output.stdout.contains("http://localhost:10917/metrics\n  no TLS; no passwords\n"),
+        "{output:?}"
+    );
     let bad = files.write("web.yml", "foo: 1\nbasic_auth_users: { alice: wonder }\n");
     for output in [
         check(&bad).await,

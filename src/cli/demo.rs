@@ -54,8 +54,9 @@ fn write_program(text: &mut String, simulator: &Simulator, exporter: &Exporter) 
         };
         writeln!(text, "  {:<14} {when:<8} {}", client.name, client.story)?;
     }
-    let metrics = exporter.metrics_url();
-    writeln!(text, "\nWhere to look:\n  {metrics}")?;
+    let (page, metrics) = (exporter.page_url(), exporter.metrics_url());
+    let width = metrics.len() + 38;
+    writeln!(text, "\nWhere to look:\n  {page:<width$}# the status page, in a browser")?;
     writeln!(text, "  curl -s {metrics} | grep _success              # which targets work")?;
     writeln!(text, "  curl -s {metrics} | grep cycle_failure_info    # why the others do not, and whose fault it is")?;
     writeln!(text, "  curl -s {metrics} | grep token_expires_in      # how long the tokens still live")?;

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &HealthcheckArguments) -> Result<ExitCode, Stop> {
 }
 
 /// `:PORT` and the unspecified addresses are reached by loopback.
-fn local(listen_address: &str) -> String {
+pub(super) fn local(listen_address: &str) -> String {
     let (host, port) = listen_address.rsplit_once(':').unwrap_or((listen_address, "10917"));
     match host {
         "" | "0.0.0.0" | "[::]" => format!("localhost:{port}"),

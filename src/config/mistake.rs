@@ -28,6 +28,10 @@ impl ConfigError {
         let mistakes = vec![Mistake { line: None, text: what.to_string() }];
         Self { file: file.to_owned(), mistakes, example: None }
     }
+
+    pub(super) fn with_example(file: &str, what: &str, example: &'static str) -> Self {
+        Self { example: Some(example), ..Self::single(file, what) }
+    }
 }
 
 impl fmt::Display for ConfigError {

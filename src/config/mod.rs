@@ -10,6 +10,7 @@ mod collections;
 mod document;
 mod environment;
 mod fields;
+mod foreign;
 mod mistake;
 mod raw;
 mod resolve;
@@ -45,7 +46,9 @@ pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 /// When the file cannot be read, or for all mistakes in it.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
     let text = read_text(path, LONGEST_CONFIGURATION, "--config.file")?;
-    document::read(&text, &path.display().to_string(), directory_of(path), environment)
+    // Absolute, so that what `/config` shows of it means the same wherever it is pasted.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_nowhere| path.to_owned());
+    document::read(&text, &path.display().to_string(), directory_of(&absolute), environment)
 }
 
 /// Reads the web configuration at `path`. Relative file names in it start at its directory.
@@ -85,14 +88,33 @@ pub fn from_environment(environment: Environment<'_>) -> Result<Config, ConfigEr
 /// The whole file; `flag` is the one that named it.
 fn read_text(path: &Path, longest: u64, flag: &str) -> Result<Zeroizing<String>, ConfigError> {
     let shown = path.display().to_string();
-    let unreadable =
-        |error: std::io::Error| ConfigError::single(&shown, format_args!("cannot be read: {error}; check {flag}"));
+    let unreadable = |error: std::io::Error| {
+        let advice = what_to_do(path, flag, error.kind());
+        ConfigError::single(&shown, format_args!("cannot be read: {error}; {advice}"))
+    };
     let mut bytes = read_regular(path, longest).map_err(unreadable)?;
     String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
         ConfigError::single(&shown, format_args!("line {line} is not UTF-8; save the file as UTF-8"))
     })
+}
+
+/// What most likely went wrong with a name on the command line, or what to do about the file.
+fn what_to_do(path: &Path, flag: &str, kind: std::io::ErrorKind) -> String {
+    use std::io::ErrorKind;
+    match kind {
+        ErrorKind::NotFound if path.starts_with("~") => {
+            format!("no shell replaces `~` behind `=`; write `{flag} ~/…`, or the home directory out")
+        }
+        ErrorKind::NotFound if path.is_relative() => match std::env::current_dir() {
+            Ok(directory) => format!("looked for in {}; check {flag}", directory.display()),
+            Err(_) => format!("the working directory is not there either; check {flag}"),
+        },
+        ErrorKind::IsADirectory => "name the file in it".to_owned(),
+        ErrorKind::PermissionDenied => "let that user read it and enter the directories above it".to_owned(),
+        _ => format!("check {flag}"),
+    }
 }
 
 /// Where the relative file names of a file start.

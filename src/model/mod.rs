@@ -1,6 +1,7 @@
 //! Pure decisions and data: no clock, no socket, no file, nothing that awaits. Everything is handed `now`.
 
 pub mod advice;
+pub mod agenda;
 pub mod assertion;
 pub mod back_off;
 pub mod check;
@@ -18,4 +19,5 @@ pub mod target;
 pub mod time;
 pub mod token;
 mod trigger;
+pub mod warning;
 pub mod web;

@@ -17,7 +17,7 @@ pub(super) enum Why {
     Unread,
     /// For a connection that came later.
     MadeRoom,
-    /// For a scrape that came later.
+    /// For a large answer that came later.
     GaveWay,
 }
 
@@ -174,7 +174,7 @@ impl Why {
             Self::AnswerTooSlow => "an answer took too long",
             Self::Unread => "nothing was read of an answer",
             Self::MadeRoom => "another connection needs its place",
-            Self::GaveWay => "another scrape waits",
+            Self::GaveWay => "another answer waits for its turn",
         }
     }
 }

@@ -16,6 +16,7 @@ use hyper::service::Service;
 use tower::ServiceExt as _;
 
 use super::connection::{Connection, RequestUnderWay};
+use super::external_url::Scheme;
 use super::security::Security;
 
 /// Stands before the routes of one connection.
@@ -50,6 +51,9 @@ impl Gate {
                 // Nobody behind the gate has any use for a password.
                 request.headers_mut().remove(AUTHORIZATION);
                 request.extensions_mut().insert(self.connection);
+                if protection.tls().is_some() {
+                    request.extensions_mut().insert(Scheme::Https);
+                }
                 let Ok(answer) = self.routes.oneshot(request).await;
                 answer
             }

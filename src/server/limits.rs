@@ -15,10 +15,10 @@ pub struct Limits {
     pub answer_timeout: Duration,
     /// Time for which nothing of an answer may be taken.
     pub unread_timeout: Duration,
-    /// Scrapes at one time: each holds the numbers of all targets as they were at its beginning.
-    pub scrapes: usize,
-    /// Time after which a scrape has to give way to one that waits.
-    pub scrape_turn: Duration,
+    /// Scrapes at one time, and the same of lists of all targets: each holds the numbers as they were at its beginning.
+    pub large_answers: usize,
+    /// Time after which one of them has to give way to one that waits.
+    pub large_answer_turn: Duration,
     /// Time that requests under way have once the server is to stop.
     pub drain: Duration,
 }
@@ -32,9 +32,9 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(150),
             answer_timeout: Duration::from_secs(120),
             unread_timeout: Duration::from_secs(30),
-            scrapes: 4,
+            large_answers: 4,
             // Half of Prometheus' usual timeout is left for the one that waits.
-            scrape_turn: Duration::from_secs(5),
+            large_answer_turn: Duration::from_secs(5),
             drain: Duration::from_secs(3),
         }
     }

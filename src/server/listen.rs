@@ -64,10 +64,10 @@ impl Bound {
         self.security.summary()
     }
 
-    /// Whether TLS is spoken there.
+    /// How URLs of it begin.
     #[must_use]
-    pub fn speaks_tls(&self) -> bool {
-        self.security.speaks_tls()
+    pub fn scheme(&self) -> &'static str {
+        self.security.scheme()
     }
 
     /// Where it listens, in the order of what was asked for, with the ports that were found.

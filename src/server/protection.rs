@@ -105,14 +105,14 @@ impl Protection {
 }
 
 /// An answer for whom there is no room now.
-pub(super) fn busy(text: &'static str) -> Response {
+pub(super) fn busy(text: impl Into<Body>) -> Response {
     let mut answer = refusal(StatusCode::SERVICE_UNAVAILABLE, text);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
     answer
 }
 
-fn refusal(status: StatusCode, text: &'static str) -> Response {
-    (status, [(CONTENT_TYPE, TEXT)], Body::from(text)).into_response()
+fn refusal(status: StatusCode, text: impl Into<Body>) -> Response {
+    (status, [(CONTENT_TYPE, TEXT)], text.into()).into_response()
 }
 
 fn write_summary(text: &mut String, config: &WebConfig) -> fmt::Result {

@@ -87,9 +87,13 @@ impl Security {
         self.in_force().summary()
     }
 
-    /// Whether TLS is spoken. That never changes.
+    /// How URLs of the port begin. That never changes.
     #[must_use]
-    pub fn speaks_tls(&self) -> bool {
+    pub fn scheme(&self) -> &'static str {
+        if self.speaks_tls() { "https" } else { "http" }
+    }
+
+    pub(super) fn speaks_tls(&self) -> bool {
         self.in_force().tls().is_some()
     }
 

@@ -37,7 +37,7 @@ pub fn patient() -> Limits {
         idle_timeout: long,
         answer_timeout: long,
         unread_timeout: long,
-        scrape_turn: long,
+        large_answer_turn: long,
         ..Limits::default()
     }
 }
@@ -74,6 +74,7 @@ impl Served {
                 counted.fetch_add(1, SeqCst);
                 Box::pin(std::future::ready(Ok("nothing".to_owned())))
             }),
+            probe: Arc::new(|_| None),
             settings: WebSettings::default(),
         };
         let (stop, stopped) = oneshot::channel();

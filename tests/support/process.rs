@@ -52,6 +52,11 @@ impl Process {
         (Self { child, _stdin: stdin, log }, stdout)
     }
 
+    /// Of the child, until its end was noticed.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Whether the child has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))

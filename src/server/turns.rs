@@ -1,4 +1,4 @@
-//! How many scrapes are under way: each holds the numbers of all targets as they were at its beginning.
+//! How many large answers are under way: each holds the numbers of all targets as they were at its beginning.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,19 +12,37 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::connection::Connection;
+use super::limits::Limits;
 use super::protection::busy;
 use super::turnstile::{Inside, Turnstile};
 
-/// Answers once there is room for one more large answer, and counts it until its last piece was made.
+/// Further ones are told to come back.
+const MOST_WAITING: usize = 32;
+
+/// Those of one kind of answers.
+#[derive(Clone)]
+pub(super) struct Turns {
+    kind: &'static str,
+    turnstile: Arc<Turnstile>,
+}
+
+impl Turns {
+    pub(super) fn new(kind: &'static str, limits: &Limits) -> Self {
+        let turnstile = Turnstile::new(limits.large_answers, MOST_WAITING, Some(limits.large_answer_turn));
+        Self { kind, turnstile }
+    }
+}
+
+/// Answers once there is room for one more answer of the kind, and counts it for as long as it is there.
 pub(super) async fn in_turn(
-    State(turnstile): State<Arc<Turnstile>>,
+    State(turns): State<Turns>,
     Extension(connection): Extension<Arc<Connection>>,
     request: Request,
     next: Next,
 ) -> Response {
-    match turnstile.enter(&connection).await {
+    match turns.turnstile.enter(&connection).await {
         Ok(inside) => next.run(request).await.map(|body| Body::new(Counted { body, _inside: inside })),
-        Err(_crowded) => busy("too many scrapes are under way\n"),
+        Err(_crowded) => busy(format!("too many {} are under way\n", turns.kind)),
     }
 }
 
