@@ -351,3 +351,12 @@ fn main_configuration_knows_what_belongs_here() {
         oauth_probe_exporter::config::parse("targets: []\nbasic_auth_users: {}", "probe.yml", &|_| None).unwrap_err();
     assert!(message.to_string().contains("basic_auth_users: belongs in the file of --web.config.file"), "{message}");
 }
+
+#[test]
+fn example_of_the_documentation_is_valid() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/web-configuration.md")).unwrap();
+    let example = text.split("```yaml\n# web.yml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = good(&format!("#{example}"));
+    assert!(config.tls.is_some() && config.users.contains_key("alice") && config.rate_limit.is_some());
+    assert!(matches!(config.tls.unwrap().client_auth, ClientAuth::Require { .. }));
+}

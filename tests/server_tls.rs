@@ -229,6 +229,16 @@ async fn sessions_are_not_resumed() {
     }
 }
 
+#[tokio::test]
+async fn discovery_leads_to_where_tls_is_spoken() {
+    let files = Files::new();
+    let served = Served::protected(&files.web_config("", ""), patient(), 1).await;
+    let answer = served.get_by_tls(files.client(), "/sd", "").await.unwrap();
+    assert!(answer.body.contains(r#""__scheme__":"https""#), "{answer:?}");
+    let plain = Served::plain(patient(), 1).await;
+    assert!(!plain.get("/sd").await.body.contains("__scheme__"));
+}
+
 /// Asks again and again, until what was written is in force.
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let waiting = async {
