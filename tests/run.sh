@@ -161,6 +161,9 @@ set_up_blackbox() {
   ln -sfn "$DEPS/blackbox/usr/bin/prometheus-blackbox-exporter" "$BIN/blackbox_exporter"
 }
 
+# Another TLS than ours, to come in by.
+set_up_openssl() { has openssl || install_from_debian openssl; }
+
 # A forward proxy that nobody here wrote. Its test runs it in a network namespace, which takes `ip` and `unshare`.
 set_up_proxy() {
   has ip && has unshare || install_from_debian iproute2 util-linux
@@ -318,6 +321,7 @@ set_up() {
     set_up_prometheus
     set_up_alertmanager
     set_up_blackbox
+    set_up_openssl
     set_up_proxy
     set_up_systemd
     set_up_page_and_shell_readers

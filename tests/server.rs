@@ -269,17 +269,6 @@ async fn connection_whose_head_does_not_come_is_closed() {
     }
 }
 
-#[tokio::test]
-async fn connections_beyond_the_bound_wait_for_room() {
-    let server = Server::with_limits(Limits { connections: 1, ..Limits::default() }).await;
-    let occupant = server.connect().await;
-    let answer = server.get("/-/healthy");
-    tokio::pin!(answer);
-    assert!(tokio::time::timeout(Duration::from_millis(100), &mut answer).await.is_err());
-    drop(occupant);
-    assert_eq!(answer.await.status, 200);
-}
-
 /// On one thread: the scrape, its client and the task that counts its turns.
 #[tokio::test]
 async fn other_tasks_have_their_turns_while_a_large_scrape_is_sent() {

@@ -118,6 +118,9 @@ pub(super) struct ServeArguments {
     /// Address to listen on, as HOST:PORT, or as :PORT for all of the machine's; repeatable.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917")]
     pub(super) listen_addresses: Vec<String>,
+    /// YAML file that gives the exporter's own port TLS, passwords and more (docs/web-configuration.md).
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(super) web_config_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) paths: WebPaths,
 }
@@ -186,6 +189,9 @@ pub(super) struct HealthcheckArguments {
     /// Address on which the exporter listens.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917")]
     pub(super) listen_address: String,
+    /// Not read: whether TLS is spoken shows at once. It may stand here so that the flags can be those of serve.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(super) _web_config_file: Option<PathBuf>,
     /// Prefix of all paths.
     #[arg(long = "web.route-prefix", value_name = "PATH", default_value = "/")]
     pub(super) route_prefix: String,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::clock::{BootClock, Clock};
 use crate::model::fault::Request;
 use crate::model::target::{ClientAuthentication, Config, ConnectionMode, PingSettings, ScheduleMode, Target};
-use crate::server::ListenAddress;
+use crate::server::{ListenAddress, Security};
 
 use super::arguments::{Common, ServeArguments};
 use super::cautions::cautions;
@@ -17,6 +17,7 @@ use super::secret_file;
 use super::setup;
 use super::stop::Stop;
 use super::supervisor::Supervisor;
+use super::web;
 
 /// Up to so many targets are shown whole; of more, a line each, and of many more, the first lines.
 const FEW: usize = 3;
@@ -24,7 +25,8 @@ const LINES: usize = 20;
 
 pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
     let config = setup::load_config(common)?;
-    let served = served(arguments)?;
+    let security = web::security(arguments.web_config_file.as_deref())?;
+    let served = served(arguments, &security)?;
     let now = BootClock.now();
     let text = describe(&config, &served, &cautions(&config.targets, now.wall));
     // Files are opened too, so that a wrong certificate is found here and not at the start.
@@ -33,22 +35,23 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the metrics would be, once for each address.
-fn served(arguments: &ServeArguments) -> Result<Vec<String>, Stop> {
+/// Where the metrics would be, once for each address, and how that is protected.
+fn served(arguments: &ServeArguments, security: &Security) -> Result<String, Stop> {
     let web = arguments.paths.settings()?;
     let at = |address: &String| {
         let address: ListenAddress = address.parse().map_err(Stop::usage)?;
-        Ok(format!("http://{}{}", local(&address.to_string()), web.metrics_path()))
+        Ok(format!("{}://{}{}", security.scheme(), local(&address.to_string()), web.metrics_path()))
     };
-    arguments.listen_addresses.iter().map(at).collect()
+    let urls: Vec<_> = arguments.listen_addresses.iter().map(at).collect::<Result<_, Stop>>()?;
+    Ok(format!("Metrics at {}\n  {}", urls.join(" and "), security.summary()))
 }
 
-fn describe(config: &Config, served: &[String], cautions: &[String]) -> String {
+fn describe(config: &Config, served: &str, cautions: &[String]) -> String {
     let mut text = "The configuration is valid. This would run:\n\n".to_owned();
     // Writing to a string cannot fail.
     let _ = write_targets(&mut text, config);
     let _ = write_rates(&mut text, config);
-    let _ = writeln!(text, "\nMetrics at {}", served.join(" and "));
+    let _ = writeln!(text, "\n{served}");
     if !cautions.is_empty() {
         let _ = writeln!(text, "\nIs this meant?\n  {}", cautions.join("\n  "));
     }

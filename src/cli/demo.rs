@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::model::target::Config;
+use crate::server::Security;
 use crate::simulator::{DemoClient, Script, Settings, Simulator};
 
 use super::arguments::{Common, DemoArguments};
@@ -30,7 +31,7 @@ async fn play(arguments: &DemoArguments) -> Result<(), Stop> {
     let config = demo_config(&simulator)?;
     // Another load finds what was there.
     let source: Source = Arc::new(move || Ok(config.clone()));
-    let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths).await?;
+    let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths, Security::none()).await?;
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_program(&mut text, &simulator, &exporter);

@@ -19,6 +19,7 @@ mod setup;
 mod signals;
 mod stop;
 mod supervisor;
+mod web;
 mod wires;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::clock::{BootClock, Clock};
-use crate::server::{App, Bound, WebSettings};
+use crate::server::{App, Bound, Security, WebSettings};
 
 use super::arguments::{Common, ServeArguments, WebPaths};
 use super::config_check;
@@ -14,6 +14,7 @@ use super::setup;
 use super::signals::Signals;
 use super::stop::Stop;
 use super::supervisor::{Prepared, Source, Supervisor};
+use super::web;
 
 pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
     if arguments.config_check {
@@ -26,7 +27,8 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
         let shown = file.as_ref().map_or_else(|| "environment".into(), |path| path.display().to_string());
         let source: Source =
             Arc::new(move || setup::read_config(file.as_deref()).map_err(|mistakes| mistakes.to_string()));
-        let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths).await?;
+        let security = web::security(arguments.web_config_file.as_deref())?;
+        let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths, security).await?;
         tracing::info!(source = shown, "configuration loaded");
         exporter.run(signals).await
     })?;
@@ -44,13 +46,18 @@ pub(super) struct Exporter {
 
 impl Exporter {
     /// Readies every target, then opens the ports.
-    pub(super) async fn bind(source: Source, addresses: &[String], paths: &WebPaths) -> Result<Self, Stop> {
+    pub(super) async fn bind(
+        source: Source,
+        addresses: &[String],
+        paths: &WebPaths,
+        security: Security,
+    ) -> Result<Self, Stop> {
         let supervisor = Supervisor::new(BootClock.now());
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
         let web = paths.settings()?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
         let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;
-        Ok(Self { bound, web, supervisor, prepared, source })
+        Ok(Self { bound: bound.with_security(security), web, supervisor, prepared, source })
     }
 
     /// Where the metrics are.
@@ -65,15 +72,15 @@ impl Exporter {
 
     fn url(&self, path: &str) -> String {
         let address = self.bound.addresses().first().map(ToString::to_string).unwrap_or_default();
-        format!("http://{address}{path}")
+        format!("{}://{address}{path}", self.bound.scheme())
     }
 
     /// Probes and serves until a signal ends it, or until a task dies.
     pub(super) async fn run(self, signals: Signals) -> Result<(), Stop> {
         let Self { bound, web, mut supervisor, prepared, source } = self;
         for address in bound.addresses() {
-            let metrics = format!("http://{}{}", local(&address.to_string()), web.metrics_path());
-            tracing::info!(%address, metrics, "listening");
+            let metrics = format!("{}://{}{}", bound.scheme(), local(&address.to_string()), web.metrics_path());
+            tracing::info!(%address, metrics, protection = bound.protection(), "listening");
         }
         let first_cycles = prepared.first_cycles_within().map(|span| humantime::format_duration(span).to_string());
         let targets = supervisor.apply(prepared).added;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -31,7 +31,12 @@ const NO_SELECTION: &str = "write schedule=off for the targets that only /probe 
                             leave it out for all\n";
 
 /// All targets; with `?schedule=off` those that only `/probe` probes, with `?schedule=on` the others.
-pub(super) async fn discover(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(super) async fn discover(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    own_scheme: Option<Extension<Scheme>>,
+    headers: HeaderMap,
+) -> Response {
     let Ok(selection) = selection(query.as_deref().unwrap_or_default()) else {
         return (StatusCode::BAD_REQUEST, NO_SELECTION).into_response();
     };
@@ -41,7 +46,7 @@ pub(super) async fn discover(State(app): State<Arc<App>>, RawQuery(query): RawQu
     };
     let way = Way {
         address: address.to_owned(),
-        scheme: external.map(ExternalUrl::scheme),
+        scheme: external.map(ExternalUrl::scheme).or(own_scheme.map(|Extension(scheme)| scheme)),
         path: app.settings.outer_path("/probe"),
     };
     let groups = Groups { shown: app.metrics.shown(), selection, way, position: 0, part: Part::Beginning };
@@ -62,7 +67,7 @@ fn selection(query: &str) -> Result<Option<ScheduleMode>, ()> {
 /// How Prometheus reaches `/probe`.
 struct Way {
     address: String,
-    /// Unless it is said here, the job that scrapes says it.
+    /// As the external URL says, or if this port speaks TLS; otherwise the job that scrapes says it.
     scheme: Option<Scheme>,
     path: String,
 }

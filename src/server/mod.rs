@@ -3,7 +3,6 @@
 mod address;
 mod api;
 mod body;
-mod connections;
 mod discovery;
 mod external_url;
 mod host_header;
@@ -14,6 +13,30 @@ mod routes;
 mod scrape_timeout;
 mod status;
 
+// From a socket to requests, and what bounds them.
+mod activity;
+mod connection;
+mod connections;
+mod gate;
+mod limits;
+mod opening;
+mod peer;
+mod places;
+mod turns;
+mod turnstile;
+mod watched;
+
+// What the web configuration says, and whom it lets in.
+mod alternative_names;
+mod authentication;
+mod client_certificates;
+mod headers;
+mod passwords;
+mod protection;
+mod rate_limit;
+mod security;
+mod tls;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,11 +45,13 @@ use crate::model::time::Stamp;
 use crate::telemetry::Metrics;
 
 pub use address::{InvalidAddress, ListenAddress};
-pub use connections::Limits;
 pub use external_url::{ExternalUrl, InvalidExternalUrl};
+pub use limits::Limits;
 pub use listen::{BindError, Bound};
+pub(crate) use opening::PLAIN_TEXT_REFUSED;
 pub use paths::{InvalidPath, WebSettings};
 pub use scrape_timeout::{InvalidOffset, TimeoutOffset};
+pub use security::{Security, WebSource};
 
 /// Loads the configuration anew. Tells what that changed, or every mistake because of which nothing has changed.
 pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;

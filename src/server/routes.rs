@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::CompressionLevel;
@@ -19,25 +19,29 @@ use super::App;
 use super::api;
 use super::body::{Chunks, Paced};
 use super::discovery::discover;
+use super::limits::Limits;
 use super::probe::probe;
 use super::status;
+use super::turns::{Turns, in_turn};
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) fn router(app: App) -> Router {
+pub(super) fn router(app: App, limits: &Limits) -> Router {
     let settings = &app.settings;
+    let (scrapes, lists) = (Turns::new("scrapes", limits), Turns::new("lists", limits));
+    let in_turn = |turns: &Turns| from_fn_with_state(turns.clone(), in_turn);
     let router = Router::new()
         .route(&settings.at("/-/healthy"), get("oauth-probe-exporter is healthy.\n"))
         // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
         .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
         .route(&settings.at("/-/reload"), post(reload))
-        .route(&settings.at("/api/v1/targets"), get(api::targets))
+        .route(&settings.at("/api/v1/targets"), get(api::targets).route_layer(in_turn(&lists)))
         // A name may have slashes in it, encoded or not.
         .route(&settings.at("/api/v1/targets/{*name}"), get(api::target))
-        .route(&settings.at("/config"), get(api::config))
+        .route(&settings.at("/config"), get(api::config).route_layer(in_turn(&lists)))
         .route(&settings.at("/probe"), get(probe))
         .route(&settings.at("/sd"), get(discover))
-        .route(&settings.at(settings.telemetry_path()), get(metrics));
+        .route(&settings.at(settings.telemetry_path()), get(metrics).route_layer(in_turn(&scrapes)));
     let mut router = status::route(router, &app);
     if !settings.route_prefix().is_empty() {
         let home = [(LOCATION, settings.at("/"))];
