@@ -19,12 +19,13 @@ const ROOMS: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that only one room may know.
-const OWNED_CRATES: [(&str, &[&str]); 7] = [
+const OWNED_CRATES: [(&str, &[&str]); 8] = [
     ("aws_lc_rs", &["client"]),
     ("reqwest", &["client"]),
     ("rustls", &["client"]),
     ("h2", &["client"]),
     ("axum", &["server", "simulator"]),
+    ("maud", &["server"]),
     ("saphyr_parser", &["config"]),
     ("prometheus", &["telemetry"]),
 ];

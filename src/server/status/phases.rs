@@ -50,9 +50,7 @@ impl<'a> History<'a> {
 
     pub(super) fn render(&self) -> Markup {
         html! {
-            @if self.bars.is_empty() {
-                p .none { "None was made yet." }
-            } @else {
+            @if !self.bars.is_empty() {
                 div .history {
                     figure {
                         (self.plot())

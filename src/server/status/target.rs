@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::model::check::CheckResult;
 use crate::model::fault::Request;
+use crate::model::target::ScheduleMode;
 use crate::telemetry::status::{
     CheckStatus, FailureRecord, RequestStatus, Seconds, ServerStatus, TargetDetails, TargetSummary, Timestamp,
 };
@@ -109,6 +110,9 @@ fn token_section(target: &TargetSummary, now: Timestamp) -> Markup {
                 @if let Some(last) = target.last_cycle {
                     div { dt { "Last cycle" } dd { (moment(last)) } }
                 }
+                @if target.schedule == ScheduleMode::Off {
+                    div { dt { "Next cycle" } dd { "when " code { "/probe" } " is asked: the schedule is off" } }
+                }
                 @if let Some(next) = target.next_cycle {
                     div { dt { "Next cycle" } dd { "in " (span(now.until(next))) ", every " (bound(target.interval_seconds)) } }
                 }
@@ -134,7 +138,11 @@ fn request_section(request: Request, status: &RequestStatus, details: &TargetDet
                 (last(status, now))
                 @if is_held_back(request, details) { " It is not made now: there is no live token to make it with." }
             }
-            (history.render())
+            @if details.cycles.is_empty() && details.summary.last_cycle.is_some() {
+                p .none { "No cycles are kept to be shown: " code { "history" } " is 0." }
+            } @else {
+                (history.render())
+            }
         }
     }
 }
