@@ -96,9 +96,11 @@ async fn nothing_is_asked_while_nobody_looks() {
     browser.eval(&turn(false)).await;
     browser.until("return window.planned !== null").await;
 
+    let answers = "performance.getEntriesByType('resource').filter(entry => entry.initiatorType === 'fetch').length";
+    assert_eq!(browser.eval(&format!("return {answers}")).await, 1, "one question, by the return");
+
     // An answer that comes when nobody looks any more brings no further question.
     browser.eval(&format!("window.planned.action(); {}", turn(true))).await;
-    let answers = "performance.getEntriesByType('resource').filter(entry => entry.initiatorType === 'fetch').length";
     browser.until(&format!("return {answers} === 2")).await;
     browser.eval_promise("await new Promise(requestAnimationFrame)").await;
     assert_eq!(browser.eval(planned).await, Value::Null);
