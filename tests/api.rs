@@ -41,6 +41,8 @@ impl Served {
             metrics: Arc::clone(&metrics),
             now: Arc::new(|| at(100.0)),
             reload: Arc::new(|| Box::pin(std::future::ready(Ok(String::new())))),
+            probe: Arc::new(|_name| None),
+            listing: Arc::new(Arc::default),
             settings: WebSettings::new(route_prefix, "/metrics").unwrap(),
         };
         tokio::spawn(bound.serve(app, std::future::pending()));

@@ -48,6 +48,8 @@ impl Server {
             metrics: Arc::clone(&metrics),
             now: Arc::new(|| at(1.0)),
             reload: Arc::new(move || Box::pin(std::future::ready(outcome.lock().unwrap().clone()))),
+            probe: Arc::new(|_name| None),
+            listing: Arc::new(Arc::default),
             settings,
         };
         let (stop, stopped) = oneshot::channel();

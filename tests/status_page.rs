@@ -31,6 +31,8 @@ impl Served {
             metrics: Arc::clone(&metrics),
             now: Arc::new(|| at(5000.0)),
             reload: Arc::new(|| Box::pin(std::future::ready(Ok(String::new())))),
+            probe: Arc::new(|_name| None),
+            listing: Arc::new(Arc::default),
             settings: WebSettings::default(),
         };
         tokio::spawn(bound.serve(app, std::future::pending()));

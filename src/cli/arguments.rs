@@ -6,9 +6,14 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use crate::server::{ExternalUrl, TimeoutOffset, WebSettings};
+
+use super::stop::Stop;
+
 const AFTER_HELP: &str = "\
 Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
-Served: / (status page), /targets/NAME, /metrics, /metrics?target=NAME, /-/healthy, /-/ready; POST /-/reload.
+Served: / (status page), /targets/NAME, /metrics, /metrics?target=NAME, /probe?target=NAME, /sd, /-/healthy,
+/-/ready; POST /-/reload.
 Signals: SIGTERM and SIGINT end it; SIGHUP has the configuration loaded anew, as POST /-/reload does. A secret's file is
 read anew every time.
 Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong arguments or configuration.";
@@ -109,15 +114,38 @@ pub(super) struct ServeArguments {
     pub(super) paths: WebPaths,
 }
 
-/// Where things are served.
+/// Where things are served, and where others find them.
 #[derive(Clone, Debug, Args)]
 pub(super) struct WebPaths {
     /// Path of the metrics.
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
-    pub(super) telemetry_path: String,
-    /// Prefix of all paths, for a reverse proxy that does not strip it.
-    #[arg(long = "web.route-prefix", value_name = "PATH", default_value = "/")]
-    pub(super) route_prefix: String,
+    telemetry_path: String,
+    /// URL under which Prometheus reaches the exporter, where that is not the Host of its requests: behind a reverse
+    /// proxy. /sd tells it.
+    #[arg(long = "web.external-url", value_name = "URL")]
+    external_url: Option<String>,
+    /// Prefix of all paths, for a reverse proxy that does not strip it [default: the path of --web.external-url, or /].
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    route_prefix: Option<String>,
+    /// How much before Prometheus' scrape timeout /probe answers, also if its cycle still runs.
+    #[arg(long = "timeout-offset", value_name = "DURATION", default_value_t)]
+    timeout_offset: TimeoutOffset,
+}
+
+impl WebPaths {
+    /// # Errors
+    /// When nothing can be served under one of them, or reached.
+    pub(super) fn settings(&self) -> Result<WebSettings, Stop> {
+        // Not by clap, which would show a password in it.
+        let external: Option<ExternalUrl> = match self.external_url.as_deref().map(str::parse).transpose() {
+            Ok(url) => url,
+            Err(problem) => return Err(Stop::usage(format_args!("--web.external-url: {problem}"))),
+        };
+        let usual_prefix = external.as_ref().map_or("/", ExternalUrl::path);
+        let prefix = self.route_prefix.as_deref().unwrap_or(usual_prefix);
+        let settings = WebSettings::new(prefix, &self.telemetry_path).map_err(Stop::usage)?;
+        Ok(settings.with_external_url(external).with_timeout_offset(self.timeout_offset))
+    }
 }
 
 #[derive(Clone, Debug, Args)]

@@ -102,7 +102,8 @@ async fn check_one(target: Arc<Target>, wire: &HttpWire) -> Finding {
     // No next cycle waits: a token request, a second one up to two seconds later, and a ping may each take their time.
     let deadline = clock.now().moment.plus(target.timeout.saturating_mul(4));
     let tools = Tools { wire, clock: &clock, random: &mut random };
-    let (report, token) = run_cycle(&target, TokenState::default(), deadline, tools).await;
+    let mut token = TokenState::default();
+    let report = run_cycle(&target, &mut token, deadline, tools).await;
     let mut rhythm = CheckRhythm::default();
     rhythm.cycle_ended(report.verdict);
     let deadline = clock.now().moment.plus(target.timeout.saturating_mul(5));

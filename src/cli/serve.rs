@@ -48,7 +48,7 @@ impl Exporter {
     pub(super) async fn bind(source: Source, addresses: &[String], paths: &WebPaths) -> Result<Self, Stop> {
         let supervisor = Supervisor::new(BootClock.now());
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
-        let web = WebSettings::new(&paths.route_prefix, &paths.telemetry_path).map_err(Stop::usage)?;
+        let web = paths.settings()?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
         let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;
         Ok(Self { bound, web, supervisor, prepared, source })
@@ -82,6 +82,8 @@ impl Exporter {
             metrics: Arc::clone(supervisor.metrics()),
             now: Arc::new(|| BootClock.now()),
             reload: reloader.clone().into_handle(),
+            probe: supervisor.probe_handle(),
+            listing: supervisor.listing_handle(),
             settings: web,
         };
         tokio::select! {
@@ -110,7 +112,7 @@ fn check_config(common: &Common) -> Result<ExitCode, Stop> {
 fn write_target(text: &mut String, target: &Target) -> fmt::Result {
     let rhythm = match target.schedule {
         ScheduleMode::On => format!("every {}", humantime::format_duration(target.interval)),
-        ScheduleMode::Off => "not scheduled".to_owned(),
+        ScheduleMode::Off => "only when /probe is asked".to_owned(),
     };
     let (token, ping) = (target.authorization_host(), target.resource_host());
     writeln!(

@@ -2,13 +2,14 @@
 //! configuration takes their place, all of it or nothing.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
 use crate::model::target::{Config, ScheduleMode, Target};
 use crate::model::time::Stamp;
 use crate::probe::{Fleet, Job, TaskDied};
+use crate::server::{Listing, Probe};
 use crate::telemetry::{Metrics, Shown};
 
 use super::observer::TargetObserver;
@@ -26,6 +27,8 @@ type TargetJob = Job<HttpWire, TargetObserver>;
 pub(super) struct Supervisor {
     in_force: Arc<InForce>,
     metrics: Arc<Metrics>,
+    /// For service discovery; replaced as a whole, like what the metrics show.
+    listing: Arc<Mutex<Arc<Listing>>>,
     fleet: Fleet,
     /// When the exporter started; the schedules of all targets begin there, also of those that come later.
     started: Stamp,
@@ -49,6 +52,7 @@ struct OnEverySeries {
 pub(super) struct Prepared {
     next: InForce,
     shown: Shown,
+    listing: Listing,
     /// Of the targets that are new or changed.
     jobs: Vec<TargetJob>,
     removed: Vec<String>,
@@ -66,6 +70,7 @@ impl Supervisor {
                 on_every_series: OnEverySeries::of(&nothing),
                 pool: ClientPool::new(),
             }),
+            listing: Arc::default(),
             fleet: Fleet::default(),
             started,
         }
@@ -75,6 +80,18 @@ impl Supervisor {
         &self.metrics
     }
 
+    /// For the server, which knows nothing of tasks.
+    pub(super) fn probe_handle(&self) -> Probe {
+        let prober = self.fleet.prober();
+        Arc::new(move |name| Some(Box::pin(prober.ask(name)?)))
+    }
+
+    /// The same of the targets as they are configured.
+    pub(super) fn listing_handle(&self) -> Arc<dyn Fn() -> Arc<Listing> + Send + Sync> {
+        let listing = Arc::clone(&self.listing);
+        Arc::new(move || Arc::clone(&listing.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
     /// Readies what `config` needs and touches nothing that is in force.
     pub(super) fn prepare(&self, config: Config) -> Result<Prepared, String> {
         self.in_force.prepare(config, &self.metrics)
@@ -82,15 +99,17 @@ impl Supervisor {
 
     /// Puts it in force at once for whoever scrapes.
     pub(super) fn apply(&mut self, prepared: Prepared) -> Changes {
-        let Prepared { next, shown, jobs, removed, changes } = prepared;
+        let Prepared { next, shown, listing, jobs, removed, changes } = prepared;
         for name in removed {
             self.fleet.stop(&name);
         }
         self.metrics.show(shown);
+        *self.listing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(listing);
+        let unscheduled = jobs.iter().filter(|job| job.target.schedule == ScheduleMode::Off).count();
+        if unscheduled > 0 {
+            tracing::info!(targets = unscheduled, "probed only when /probe is asked, as their schedule is off");
+        }
         for job in jobs {
-            if job.target.schedule == ScheduleMode::Off {
-                tracing::warn!(target = job.target.name.as_str(), "not probed: its schedule is off");
-            }
             self.fleet.spawn(job, BootClock, self.started.moment);
         }
         self.in_force = Arc::new(next);
@@ -143,15 +162,16 @@ impl InForce {
         }
         let shown = metrics.renewed(&config, BootClock.now(), |target| kept.contains_key(&target.name));
         let (unchanged, on_every_series) = (kept.len(), OnEverySeries::of(&config));
-        let mut targets = kept;
-        let begun: Vec<_> = config.targets.into_iter().filter(|target| !targets.contains_key(&target.name)).collect();
-        targets.extend(begun.iter().map(|target| (target.name.clone(), Arc::clone(target))));
+        let listing = Listing { vantage: config.vantage, targets: config.targets };
+        let begun = listing.targets.iter().filter(|target| !kept.contains_key(&target.name)).cloned().collect();
         let wires = wires(begun, &mut pool)?;
+        let targets: HashMap<_, _> =
+            listing.targets.iter().map(|target| (target.name.clone(), Arc::clone(target))).collect();
         let jobs: Vec<_> = wires.into_iter().map(|(target, wire)| job(target, wire, &shown, metrics)).collect();
         let removed: Vec<_> = self.targets.keys().filter(|name| !targets.contains_key(*name)).cloned().collect();
         let changed = jobs.iter().filter(|job| self.targets.contains_key(&job.target.name)).count();
         let changes = Changes { added: jobs.len() - changed, removed: removed.len(), changed, unchanged };
-        Ok(Prepared { next: Self { targets, on_every_series, pool }, shown, jobs, removed, changes })
+        Ok(Prepared { next: Self { targets, on_every_series, pool }, shown, listing, jobs, removed, changes })
     }
 
     /// The targets that go on undisturbed.

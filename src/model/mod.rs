@@ -1,6 +1,7 @@
 //! Pure decisions and data: no clock, no socket, no file, nothing that awaits. Everything is handed `now`.
 
 pub mod advice;
+pub mod agenda;
 pub mod assertion;
 pub mod back_off;
 pub mod check;

@@ -60,6 +60,20 @@ pub enum ScheduleMode {
     Off,
 }
 
+impl ScheduleMode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::On, Self::Off];
+
+    /// As the configuration writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// How a token is asked for, and how long one is used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenSettings {
@@ -211,17 +225,6 @@ pub struct ProxyUrl {
     pub credentials: Option<(String, Secret)>,
 }
 
-impl ScheduleMode {
-    /// Its name in the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Off => "off",
-        }
-    }
-}
-
 impl ClientAuthentication {
     /// The file that holds the secret or the private key, if one does.
     #[must_use]
@@ -302,5 +305,35 @@ fn host(url: &Url) -> String {
     match url.port() {
         Some(port) => format!("{name}:{port}"),
         None => name.to_owned(),
+    }
+}
+
+/// Whether what is sent there can be read on the way.
+#[must_use]
+pub fn is_exposed(server: &Url) -> bool {
+    let is_loopback = match server.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    server.scheme() == "http" && !is_loopback
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_reached_in_plain_text() {
+        for url in
+            ["http://localhost:1", "http://LOCALHOST", "http://127.8.9.1", "http://[::1]:80", "https://a.example"]
+        {
+            assert!(!is_exposed(&url.parse().expect("a URL")), "{url}");
+        }
+        for url in ["http://a.example", "http://10.0.0.1", "http://localhost.example", "http://[::2]", "http://0.0.0.0"]
+        {
+            assert!(is_exposed(&url.parse().expect("a URL")), "{url}");
+        }
     }
 }

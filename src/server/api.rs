@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use crate::telemetry::status::{FleetStatus, InvalidSelection, Listing, Selection};
 
 use super::App;
-use super::body::Pieces;
+use super::body::Chunks;
 
 const JSON: &str = "application/json";
 
@@ -48,8 +48,8 @@ pub(super) async fn targets(State(app): State<Arc<App>>, RawQuery(query): RawQue
     };
     let offset = selection.offset;
     let (fleet, listing) = select(&app, selection).await;
-    let pieces = ListPieces::new(&fleet, offset, listing);
-    ([(CONTENT_TYPE, JSON)], Body::new(Pieces(pieces))).into_response()
+    let pieces = ListChunks::new(&fleet, offset, listing);
+    ([(CONTENT_TYPE, JSON)], Body::new(Chunks(pieces))).into_response()
 }
 
 /// `GET /api/v1/targets/NAME`
@@ -63,7 +63,7 @@ pub(super) async fn target(State(app): State<Arc<App>>, Path(name): Path<String>
 /// `GET /config`
 pub(super) async fn config(State(app): State<Arc<App>>) -> Response {
     let text = app.metrics.status((app.now)()).configuration();
-    ([(CONTENT_TYPE, YAML)], Body::new(Pieces(text))).into_response()
+    ([(CONTENT_TYPE, YAML)], Body::new(Chunks(text))).into_response()
 }
 
 /// As Prometheus' own API answers.
@@ -103,14 +103,14 @@ fn write_json(bytes: &mut Vec<u8>, value: &impl Serialize) {
 }
 
 /// A list of targets, each written when its turn comes.
-struct ListPieces {
+struct ListChunks {
     head: Option<Vec<u8>>,
     listing: Listing,
     written: usize,
     is_ended: bool,
 }
 
-impl ListPieces {
+impl ListChunks {
     fn new(fleet: &FleetStatus, offset: usize, listing: Listing) -> Self {
         let mut head = b"{\"status\":\"success\",\"data\":{\"fleet\":".to_vec();
         write_json(&mut head, fleet);
@@ -122,7 +122,7 @@ impl ListPieces {
     }
 }
 
-impl Iterator for ListPieces {
+impl Iterator for ListChunks {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {

@@ -9,11 +9,11 @@ use axum::body::Body as AnyBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A text of which each piece is made when it is asked for.
+/// Text whose pieces are made as they are asked for.
 #[derive(Debug)]
-pub(super) struct Pieces<I>(pub(super) I);
+pub(super) struct Chunks<I>(pub(super) I);
 
-impl<I: Iterator<Item = Bytes> + Unpin> Body for Pieces<I> {
+impl<I: Iterator<Item = Bytes> + Unpin> Body for Chunks<I> {
     type Data = Bytes;
     type Error = Infallible;
 

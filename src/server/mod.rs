@@ -4,9 +4,14 @@ mod address;
 mod api;
 mod body;
 mod connections;
+mod discovery;
+mod external_url;
+mod host_header;
 mod listen;
 mod paths;
+mod probe;
 mod routes;
+mod scrape_timeout;
 mod status;
 
 use std::fmt;
@@ -18,11 +23,18 @@ use crate::telemetry::Metrics;
 
 pub use address::{InvalidAddress, ListenAddress};
 pub use connections::Limits;
+pub use discovery::Listing;
+pub use external_url::{ExternalUrl, InvalidExternalUrl};
 pub use listen::{BindError, Bound};
 pub use paths::{InvalidPath, WebSettings};
+pub use scrape_timeout::{InvalidOffset, TimeoutOffset};
 
 /// Loads the configuration anew. Tells what that changed, or every mistake because of which nothing has changed.
 pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+
+/// Asks the target of this name for a cycle: joins the one that runs, else starts one. What it gives is done once that
+/// has ended, and may be dropped before; `None`: no target has this name.
+pub type Probe = Arc<dyn Fn(&str) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync>;
 
 /// What there is to serve.
 #[derive(Clone)]
@@ -33,6 +45,10 @@ pub struct App {
     pub now: Arc<dyn Fn() -> Stamp + Send + Sync>,
     /// Is asked for by `POST /-/reload`.
     pub reload: Reload,
+    /// Is asked for by `/probe`.
+    pub probe: Probe,
+    /// The targets of the configuration in force, for `/sd`.
+    pub listing: Arc<dyn Fn() -> Arc<Listing> + Send + Sync>,
     /// Under which paths things are served.
     pub settings: WebSettings,
 }

@@ -1,5 +1,6 @@
 //! What is answered under which path.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,7 +17,9 @@ use url::form_urlencoded;
 
 use super::App;
 use super::api;
-use super::body::{Paced, Pieces};
+use super::body::{Chunks, Paced};
+use super::discovery::discover;
+use super::probe::probe;
 use super::status;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -32,6 +35,8 @@ pub(super) fn router(app: App) -> Router {
         // A name may have slashes in it, encoded or not.
         .route(&settings.at("/api/v1/targets/{*name}"), get(api::target))
         .route(&settings.at("/config"), get(api::config))
+        .route(&settings.at("/probe"), get(probe))
+        .route(&settings.at("/sd"), get(discover))
         .route(&settings.at(settings.telemetry_path()), get(metrics));
     let mut router = status::route(router, &app);
     if !settings.route_prefix().is_empty() {
@@ -47,17 +52,22 @@ pub(super) fn router(app: App) -> Router {
 
 /// `?target=NAME`, repeatable, limits what is shown to these targets.
 async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let query = query.unwrap_or_default();
-    let names: Vec<_> = form_urlencoded::parse(query.as_bytes())
-        .filter(|(key, _name)| key == "target")
-        .map(|(_key, name)| name)
-        .collect();
+    show(&app, &target_names(query.as_deref().unwrap_or_default()))
+}
+
+/// Every `target=NAME` of a query.
+pub(super) fn target_names(query: &str) -> Vec<Cow<'_, str>> {
+    form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "target").map(|(_, name)| name).collect()
+}
+
+/// The metrics of these targets; of all, if none is named.
+pub(super) fn show(app: &App, names: &[Cow<'_, str>]) -> Response {
     if let Some(unknown) = names.iter().find(|name| app.metrics.target(name).is_none()) {
         return (StatusCode::NOT_FOUND, format!("no target is named {unknown:?}\n")).into_response();
     }
     let only: Vec<&str> = names.iter().map(|name| &**name).collect();
     let exposition = app.metrics.exposition((app.now)(), (!only.is_empty()).then_some(&only));
-    ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(Pieces(exposition))).into_response()
+    ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(Chunks(exposition))).into_response()
 }
 
 /// As Prometheus answers, with what it leaves to the log: what has changed, or every mistake.

@@ -18,9 +18,9 @@ pub(super) struct Mutant {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Thresholds, guards, aggregations, waits and severities.
+    /// Thresholds, guards, aggregations, waits and severities, each wrong in one way.
     Condition,
-    /// Ranges, matchers, labels that operands meet by and that are aggregated over.
+    /// The same in further ways; ranges, matchers, labels that operands meet by and that are aggregated over.
     Detail,
 }
 
@@ -106,8 +106,13 @@ fn children(expression: &mut Expr) -> Vec<&mut Expr> {
     }
 }
 
-/// Conditions that the outermost node can have wrong.
+/// The condition of the outermost node, wrong in one way.
 fn condition_wrong(expression: &Expr) -> Wrong {
+    ways_to_be_wrong(expression).into_iter().take(1).collect()
+}
+
+/// The condition of the outermost node, wrong in all ways.
+fn ways_to_be_wrong(expression: &Expr) -> Wrong {
     match expression {
         Expr::Binary(binary) => [comparison_inverted(binary), operand_dropped(binary)].concat(),
         Expr::Aggregate(aggregate) => {
@@ -129,8 +134,13 @@ fn condition_wrong(expression: &Expr) -> Wrong {
     }
 }
 
-/// Details that the outermost node can have wrong.
+/// The outermost node, wrong in the ways that are left.
 fn detail_wrong(expression: &Expr) -> Wrong {
+    ways_to_be_wrong(expression).into_iter().skip(1).chain(parts_wrong(expression)).collect()
+}
+
+/// Ranges, matchers and labels of the outermost node.
+fn parts_wrong(expression: &Expr) -> Wrong {
     match expression {
         Expr::Binary(binary) => matching_changed(binary),
         Expr::Aggregate(aggregate) => {

@@ -60,6 +60,9 @@ const SAME_LABELS: &str = "The other operand has these labels alone, and operand
 const ALWAYS_1: &str = "These series are always 1.";
 const THERE_NOW: &str = "An exporter of the job is there, and with it the time of its last load.";
 
+/// How a line begins that says which alert fires.
+const EXPECTED: &str = "- { labels: '{alertname=\"";
+
 #[test]
 fn mutants_of_rules_are_noticed() {
     let only = std::env::var("MUTANTS").ok();
@@ -98,6 +101,8 @@ struct Suspect {
     /// Whether it can be noticed.
     is_wrong: bool,
     is_in_the_test_command: bool,
+    /// The rule's name and the names of those that read what it says.
+    concerns: BTreeSet<String>,
 }
 
 /// What judges the rules of one group: its test files, and the rules that it needs.
@@ -114,6 +119,8 @@ struct Case {
     /// The file's head, on which the length of a step depends.
     head: String,
     text: String,
+    /// The alerts that fire in it.
+    expects: BTreeSet<String>,
 }
 
 impl Court {
@@ -140,8 +147,10 @@ impl Court {
         let group = self.groups.last().unwrap();
         let name = format!("{}: as it is", group.name);
         let rules = rules::file(&groups);
-        let mut suspects = vec![Suspect { name, rules, is_wrong: false, is_in_the_test_command: true }];
+        let concerns = BTreeSet::new();
+        let mut suspects = vec![Suspect { name, rules, is_wrong: false, is_in_the_test_command: true, concerns }];
         for (at, rule) in group.rules.iter().enumerate() {
+            let concerns = readers(rule, &group.rules);
             let judged_by_form = |mutant: &Mutant| is_wrong_about_another_window(rule, &mutant.rule);
             for mutant in mutants::of(rule).into_iter().filter(|mutant| !judged_by_form(mutant)) {
                 let mut groups = self.groups.clone();
@@ -149,15 +158,18 @@ impl Court {
                 let is_wrong = EQUIVALENT.iter().all(|(name, _)| *name != mutant.name);
                 let name = format!("{}: {}", group.name, mutant.name);
                 let is_in_the_test_command = is_wrong && mutant.kind == Kind::Condition;
-                suspects.push(Suspect { name, rules: rules::file(&groups), is_wrong, is_in_the_test_command });
+                let (rules, concerns) = (rules::file(&groups), concerns.clone());
+                suspects.push(Suspect { name, rules, is_wrong, is_in_the_test_command, concerns });
             }
         }
         suspects
     }
 
-    /// Asks one case, then two more, four more and so on until some case fails.
+    /// Asks one case, then two more, four more and so on until some case fails; those first that expect an alert that
+    /// the suspect has a part in.
     fn notices(&self, suspect: &Suspect) -> bool {
-        let order = self.order.lock().unwrap().clone();
+        let mut order = self.order.lock().unwrap().clone();
+        order.sort_by_key(|&case| self.cases[case].expects.is_disjoint(&suspect.concerns));
         let (mut from, mut size) = (0, 1);
         while from < order.len() {
             let asked = &order[from..order.len().min(from + size)];
@@ -184,6 +196,18 @@ impl Court {
         });
         judge("promtool", &["test", "rules"], &files.collect::<Vec<_>>())
     }
+}
+
+/// The name of a rule and, one after the other, of those of its group that read what one of these says.
+fn readers(rule: &Rule, group: &[Rule]) -> BTreeSet<String> {
+    let mut names = BTreeSet::from([rule.name().to_owned()]);
+    // Rules read only what stands before them.
+    for other in group {
+        if !names_read(&other.expression()).is_disjoint(&names) {
+            names.insert(other.name().to_owned());
+        }
+    }
+    names
 }
 
 /// A group, and before it the rules of other groups that it cannot do without.
@@ -215,11 +239,15 @@ fn cases(path: &Path, alerts: &BTreeSet<&str>) -> Vec<Case> {
     let text = fs::read_to_string(path).unwrap();
     let (head, body) = text.split_once("tests:\n").unwrap();
     let head = head.replace("../rules.yml", "rules.yml") + "tests:\n";
-    let concerns = |line: &&str| match line.trim().strip_prefix("- { labels: '{alertname=\"") {
+    let concerns = |line: &&str| match line.trim().strip_prefix(EXPECTED) {
         Some(expected) => alerts.contains(expected.split('"').next().unwrap()),
         None => true,
     };
     let lines = body.lines().filter(concerns).fold(String::new(), |text, line| text + line + "\n");
-    let case = |text: &str| Case { head: head.clone(), text: format!("  - name:{text}") };
+    let expected = |text: &str| {
+        let alerts = text.lines().filter_map(|line| line.trim().strip_prefix(EXPECTED)?.split('"').next());
+        alerts.map(str::to_owned).collect()
+    };
+    let case = |text: &str| Case { head: head.clone(), text: format!("  - name:{text}"), expects: expected(text) };
     lines.split("  - name:").skip(1).map(case).collect()
 }

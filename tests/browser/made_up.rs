@@ -177,6 +177,8 @@ impl Shown {
             metrics,
             now: Arc::new(move || at(now + 7.0)),
             reload: Arc::new(|| Box::pin(std::future::ready(Ok("nothing".to_owned())))),
+            probe: Arc::new(|_name| None),
+            listing: Arc::new(Arc::default),
             settings: WebSettings::default(),
         };
         let task = tokio::spawn(bound.serve(app, std::future::pending()));

@@ -58,6 +58,9 @@ impl History {
 
     /// Keeps so many cycles from now on: the latest of those that are there.
     pub(super) fn set_limit(&mut self, limit: usize) {
+        if limit == self.limit {
+            return;
+        }
         self.limit = limit;
         self.forget_until(limit);
         self.records.shrink();

@@ -12,6 +12,7 @@ use crate::model::fault::Request;
 use crate::model::secret::Secret;
 use crate::model::target::{
     BasicEncoding, ClientAuthentication, ConnectionMode, ProxyUrl, SecretSource, Target, Transport, Verification,
+    is_exposed,
 };
 
 use super::tree::{Tree, mapping};
@@ -20,13 +21,13 @@ type Entries = Vec<(&'static str, Tree)>;
 
 pub(super) fn tree(target: &Target) -> Tree {
     let (token, ping) = (&target.token.transport, &target.ping.transport);
-    let is_exposed = Request::ALL.into_iter().any(|request| is_exposed(target.endpoint(request)));
+    let needs_plaintext = Request::ALL.into_iter().any(|request| is_exposed(target.endpoint(request)));
     let labels = target.labels.iter().map(|(name, value)| (name, Tree::text(value)));
     let mut entries: Entries = vec![
         ("name", Tree::text(&target.name)),
         ("authorization_server", server(&target.token.endpoint)),
         ("resource_server", server(&target.ping.endpoint)),
-        ("allow_plaintext", Tree::Flag(is_exposed)),
+        ("allow_plaintext", Tree::Flag(needs_plaintext)),
         ("interval", Tree::Span(target.interval)),
         ("schedule", Tree::text(target.schedule.as_str())),
         ("timeout", Tree::Span(target.timeout)),
@@ -197,15 +198,4 @@ fn server(endpoint: &Url) -> Tree {
 fn path(endpoint: &Url) -> Tree {
     let query = if endpoint.query().is_some() { "?<secret>" } else { "" };
     Tree::text(format!("{}{query}", endpoint.path()))
-}
-
-/// Whether it took `allow_plaintext` for this to be accepted.
-fn is_exposed(endpoint: &Url) -> bool {
-    let is_loopback = match endpoint.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    endpoint.scheme() == "http" && !is_loopback
 }
