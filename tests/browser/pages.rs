@@ -37,7 +37,7 @@ async fn every_page_loads_in_light_in_dark_and_on_a_phone() {
         browser.look(look, device).await;
         for (path, wanted) in [
             ("/", "1 of 2 targets fails"),
-            ("/targets/healthy", "Works for"),
+            ("/targets/healthy", "bad_token"),
             ("/targets/broken", "The provider must act"),
             ("/?q=nobody", "No target fits."),
         ] {

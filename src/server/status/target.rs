@@ -35,7 +35,10 @@ pub(super) fn unknown(name: &str) -> Markup {
         div .headline { h1 { "No target has this name" } }
         div .empty {
             p { strong { (name) } " is not in the configuration that is in force." }
-            p { "It may be misspelt, or a reload took it away. The list has all that there are; the configuration says what was loaded." }
+            p {
+                "It may be misspelt, or a reload took it away. The list has all that there are; "
+                "the configuration says what was loaded."
+            }
             p {
                 a href=(Place::Targets.list([("q", name)])) { "Search for it" } " · "
                 a href=(Place::Targets.link("")) { "All targets" } " · "
@@ -105,7 +108,9 @@ fn token_section(target: &TargetSummary, now: Timestamp) -> Markup {
                     }
                 }
                 @if let Some(next) = target.next_token_request {
-                    div { dt { "Next token request" } dd { @if next > now { (moment(next)) } @else { "in the next cycle" } } }
+                    div { dt { "Next token request" } dd {
+                        @if next > now { (moment(next)) } @else { "in the next cycle" }
+                    } }
                 }
                 @if let Some(last) = target.last_cycle {
                     div { dt { "Last cycle" } dd { (moment(last)) } }
@@ -114,7 +119,9 @@ fn token_section(target: &TargetSummary, now: Timestamp) -> Markup {
                     div { dt { "Next cycle" } dd { "when " code { "/probe" } " is asked: the schedule is off" } }
                 }
                 @if let Some(next) = target.next_cycle {
-                    div { dt { "Next cycle" } dd { "in " (span(now.until(next))) ", every " (bound(target.interval_seconds)) } }
+                    div { dt { "Next cycle" } dd {
+                        "in " (span(now.until(next))) ", every " (bound(target.interval_seconds))
+                    } }
                 }
                 @if let Some(last) = target.last_success {
                     div { dt { "Last success" } dd { (moment(last)) } }
@@ -168,7 +175,9 @@ fn last(status: &RequestStatus, now: Timestamp) -> Markup {
                     None => { " None has succeeded yet." },
                 }
             },
-            (Some(at), None) => { "Good " (distance(at, now)) ": " (answered) " in " (took(status.duration_seconds)) "." },
+            (Some(at), None) => {
+                "Good " (distance(at, now)) ": " (answered) " in " (took(status.duration_seconds)) "."
+            },
         }
     }
 }
@@ -238,8 +247,8 @@ fn checks(checks: &[CheckStatus]) -> Markup {
                                     @if let Some(reason) = check.reason { " " code { (reason.as_str()) } }
                                 }
                                 td { (check.wanted.as_str()) }
-                                td .number { (check.status.map_or_else(|| "–".to_owned(), |status| status.to_string())) }
-                                td .number { (latency(check.duration_seconds)) }
+                                td { @if let Some(status) = check.status { (status) } @else { "–" } }
+                                td { (latency(check.duration_seconds)) }
                             }
                         }
                     }
