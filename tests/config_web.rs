@@ -354,7 +354,8 @@ fn main_configuration_knows_what_belongs_here() {
 
 #[test]
 fn example_of_the_documentation_is_valid() {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/web-configuration.md")).unwrap();
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/web-configuration.md")).unwrap();
     let example = text.split("```yaml\n# web.yml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let config = good(&format!("#{example}"));
     assert!(config.tls.is_some() && config.users.contains_key("alice") && config.rate_limit.is_some());
