@@ -11,9 +11,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use url::form_urlencoded;
 
-use crate::telemetry::status::{FleetStatus, InvalidSelection, Listing, Selection};
+use crate::telemetry::status::{FleetStatus, Listing, Selection};
 
 use super::App;
+use super::aside::aside;
 use super::body::Chunks;
 
 const JSON: &str = "application/json";
@@ -24,40 +25,25 @@ const YAML: &str = "text/plain; charset=utf-8";
 /// A piece ends with the first target that makes it as long as this.
 const PIECE: usize = 64 * 1024;
 
-/// The targets that a query selects.
-///
-/// # Errors
-/// When a parameter of it means nothing.
-pub(super) fn selection(query: Option<&str>) -> Result<Selection, InvalidSelection> {
-    Selection::of_query(form_urlencoded::parse(query.unwrap_or_default().as_bytes()))
-}
-
-/// What `selection` selects, and the fleet. That takes some milliseconds for ten thousand targets, in which no probe is
-/// to wait for this thread.
-pub(super) async fn select(app: &App, selection: Selection) -> (FleetStatus, Listing) {
-    let status = app.metrics.status((app.now)());
-    let selecting = tokio::task::spawn_blocking(move || (status.fleet(), status.list(&selection)));
-    selecting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-}
-
 /// `GET /api/v1/targets`
 pub(super) async fn targets(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let selection = match selection(query.as_deref()) {
+    let selection = match Selection::of_query(form_urlencoded::parse(query.unwrap_or_default().as_bytes())) {
         Ok(selection) => selection,
         Err(invalid) => return error(StatusCode::BAD_REQUEST, "bad_data", &invalid.to_string()),
     };
-    let offset = selection.offset;
-    let (fleet, listing) = select(&app, selection).await;
-    let pieces = ListChunks::new(&fleet, offset, listing);
+    let status = app.metrics.status((app.now)());
+    let pieces = aside(move || ListChunks::new(&status.fleet(), selection.offset, status.list(&selection))).await;
     ([(CONTENT_TYPE, JSON)], Body::new(Chunks(pieces))).into_response()
 }
 
 /// `GET /api/v1/targets/NAME`
 pub(super) async fn target(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    match app.metrics.status((app.now)()).details(&name) {
+    let status = app.metrics.status((app.now)());
+    aside(move || match status.details(&name) {
         Some(details) => success(&details),
         None => error(StatusCode::NOT_FOUND, "not_found", &format!("no target is named {name:?}")),
-    }
+    })
+    .await
 }
 
 /// `GET /config`

@@ -2,6 +2,7 @@
 
 mod address;
 mod api;
+mod aside;
 mod body;
 mod connections;
 mod discovery;
