@@ -175,7 +175,7 @@ fn third_slow_answer_in_a_row_is_a_warning() {
 fn open_api_is_a_warning_and_the_control_explains_failures_since_it_was_made() {
     let metrics = Metrics::new(&config(vec![target()]), at(0.0));
     let numbers = metrics.target("tested").unwrap();
-    let summary = || metrics.status(at(100.0)).summary("tested").unwrap();
+    let summary = || metrics.status(at(100.0)).details("tested").unwrap().summary;
     numbers.record(&quiet(good(0.0)));
     numbers.record_check(&checked(Check::NoToken, Some(200)));
     numbers.record_check(&checked(Check::ApiKey, Some(200)));

@@ -52,12 +52,6 @@ impl Status {
         }
     }
 
-    /// The target of this name as it stands in the list.
-    #[must_use]
-    pub fn summary(&self, name: &str) -> Option<TargetSummary> {
-        self.shown.target(name).map(|target| self.read(target).summary())
-    }
-
     /// The target of this name in full.
     #[must_use]
     pub fn details(&self, name: &str) -> Option<TargetDetails> {
@@ -125,14 +119,14 @@ impl Status {
 }
 
 impl Listing {
-    /// One of the listed targets by its place.
+    /// One of the listed targets by its place, without glances at its cycles.
     #[must_use]
     pub fn target(&self, place: usize) -> Option<TargetSummary> {
         self.chosen.get(place).map(Reading::summary)
     }
 
-    /// The listed targets, each read when its turn comes.
+    /// The listed targets with glances at their cycles, each read when its turn comes.
     pub fn targets(&self) -> impl ExactSizeIterator<Item = TargetSummary> {
-        self.chosen.iter().map(Reading::summary)
+        self.chosen.iter().map(Reading::summary_with_glances)
     }
 }
