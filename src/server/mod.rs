@@ -8,6 +8,7 @@ mod connections;
 mod discovery;
 mod external_url;
 mod host_header;
+mod json_list;
 mod listen;
 mod paths;
 mod probe;
