@@ -5,7 +5,7 @@ mod reports;
 mod targets;
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use oauth_probe_exporter::model::advice::advice_on;
 use oauth_probe_exporter::model::check::Check;
@@ -16,6 +16,7 @@ use oauth_probe_exporter::model::report::{CertificateDefect, CycleReport, Phase}
 use oauth_probe_exporter::model::schedule::Schedule;
 use oauth_probe_exporter::model::target::{ScheduleMode, Target};
 use oauth_probe_exporter::model::token::{TokenView, Trigger};
+use oauth_probe_exporter::model::warning::Signs;
 use oauth_probe_exporter::telemetry::Metrics;
 use oauth_probe_exporter::telemetry::status::{
     InvalidSelection, Seconds, Selection, Standing, State, TargetDetails, TargetSummary, Timestamp,
@@ -158,6 +159,33 @@ fn warnings_come_and_go_with_what_they_warn_of() {
     let expiring = Target { client_secret_expires: Some(at(3600.0).wall), ..target() };
     let warned = details_of(expiring, &[], 1.0).summary;
     assert_eq!((kinds(&warned), warned.warnings[0].at), (vec!["client_secret_expiry"], Some(time(3600.0))));
+}
+
+/// Whoever follows an alert to the page must find there what it warns of.
+#[test]
+fn what_expires_is_warned_of_from_the_day_on_which_the_alert_fires() {
+    let rules = include_str!("../alerts/rules.yml");
+    let days_of = |what: &str| {
+        let condition = format!("target:oauth_probe_{what}:seconds_left < ");
+        let days = rules.split(&*condition).skip(1);
+        days.filter_map(|rest| rest.split_once(" * 86400")?.0.parse::<u64>().ok()).max().unwrap()
+    };
+    let certificate = |expiry| Signs { certificates: [Some(expiry), None], ..Signs::default() };
+    let own = |expiry| Signs { client_certificate: Some(expiry), ..Signs::default() };
+    let secret = |expiry| Signs { client_secret: Some(expiry), ..Signs::default() };
+    let table: [(&str, &dyn Fn(SystemTime) -> Signs<'static>); 3] =
+        [("tls_certificate", &certificate), ("client_certificate", &own), ("client_secret", &secret)];
+    let now = at(0.0).wall;
+    for (what, signs) in table {
+        let days = days_of(what);
+        let left = Duration::from_secs(days * 86_400);
+        assert!(signs(now + left).warnings(now).is_empty(), "{what} is warned of earlier than {days} days before");
+        let [warning] = signs(now + left - Duration::from_secs(1)).warnings(now)[..] else {
+            panic!("{what} is not warned of {days} days before");
+        };
+        let meaning = warning.advice().meaning;
+        assert!(meaning.contains(&format!("within {days} days")), "{meaning}");
+    }
 }
 
 #[test]

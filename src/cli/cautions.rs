@@ -5,14 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use crate::model::fault::Request;
 use crate::model::target::{Target, Verification, is_exposed};
+use crate::model::warning::CLIENT_SECRET_SOON;
 
 use super::grouped::Grouped;
 use super::secret_file::{self, api_key_file, odd_secret, unreadable, unreadable_secret};
 
 /// Lines shown; ten thousand missing secrets have one cause.
 const SHOWN: usize = 20;
-/// As long before the end as the alert warns.
-const SOON: Duration = Duration::from_secs(30 * 86_400);
 /// The ranges of `alerts/rules.yml` are written for intervals up to this.
 const LONGEST_ALERTED_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -58,7 +57,9 @@ fn expiring(expiry: SystemTime, now: SystemTime) -> Option<String> {
     let date = humantime::format_rfc3339_seconds(expiry);
     match expiry.duration_since(now) {
         Err(_) => Some(format!("its secret expired at {date}, says client_secret_expires")),
-        Ok(left) if left < SOON => Some(format!("its secret expires at {date}, says client_secret_expires")),
+        Ok(left) if left < CLIENT_SECRET_SOON => {
+            Some(format!("its secret expires at {date}, says client_secret_expires"))
+        }
         Ok(_) => None,
     }
 }
