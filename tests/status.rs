@@ -384,6 +384,18 @@ fn parameter_that_means_nothing_is_refused() {
 }
 
 #[test]
+fn numbers_list_and_causes_are_of_one_moment() {
+    let metrics = Metrics::new(&config(vec![target()]), at(0.0));
+    let numbers = metrics.target("tested").unwrap();
+    let status = metrics.status(at(10.0));
+    assert_eq!((status.fleet().counts.pending, status.fleet().counts.failing), (1, 0));
+    numbers.record(&bad(5.0));
+    let failing = Selection { standing: Some(Standing::In(State::Failing)), ..Selection::default() };
+    assert_eq!((status.list(&failing).matching, status.causes()), (0, vec![]));
+    assert_eq!(metrics.status(at(10.0)).list(&failing).matching, 1);
+}
+
+#[test]
 fn causes_are_counted_the_most_frequent_first() {
     let metrics = Metrics::new(&config(["a", "b", "c", "d"].map(named).into()), at(0.0));
     let down = cycle(0.0, 0.1, Err(cause(Token, Reason::Dns)), Vec::new(), held(0.0, 600.0));

@@ -25,7 +25,7 @@ use super::warning::WarningStatus;
 const GLANCES: usize = 60;
 
 /// One target with its numbers as they were at `now`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reading {
     pub(super) target: Arc<TargetMetrics>,
     pub(super) readings: Arc<Readings>,
