@@ -225,7 +225,8 @@ fn other_keys_that_are_refused() {
     let table = [
         (
             "tls_server_config: { min_version: TLS13 }",
-            "1: tls_server_config.cert_file: is missing; name the PEM file of the certificate and that of its key\nweb.yml:1: tls_server_config.key_file: is missing; name the PEM file of the certificate and that of its key",
+            "1: tls_server_config.cert_file: is missing; name the PEM file of the certificate and that of its key\n\
+             web.yml:1: tls_server_config.key_file: is missing; name the PEM file of the certificate and that of its key",
         ),
         (
             "tls_server_config: { cert: server.crt, key_file: k }",
@@ -254,11 +255,13 @@ fn other_keys_that_are_refused() {
         ),
         (
             "http_server_config: { headers: { Content-Security-Policy: \"a\\nb\" } }",
-            "1: http_server_config.headers.Content-Security-Policy: has a value that no header can carry; use visible ASCII, no space at its ends",
+            "1: http_server_config.headers.Content-Security-Policy: has a value that no header can carry; use \
+             visible ASCII, no space at its ends",
         ),
         (
             "http_server_config: { headers: { Server: x } }",
-            "1: http_server_config.headers.Server: unknown key; known here: Content-Security-Policy, Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options, X-XSS-Protection",
+            "1: http_server_config.headers.Server: unknown key; known here: Content-Security-Policy, \
+             Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options, X-XSS-Protection",
         ),
         (
             "http_server_config: { X-Frame-Options: deny }",
@@ -274,7 +277,8 @@ fn other_keys_that_are_refused() {
         ),
         (
             &hash("$18$"),
-            "2: basic_auth_users.alice: has a cost above 14, so that each wrong password would take seconds; make one with `htpasswd -nBC 10 NAME`",
+            "2: basic_auth_users.alice: has a cost above 14, so that each wrong password would take seconds; make \
+             one with `htpasswd -nBC 10 NAME`",
         ),
         (&hash("$03$"), "2: basic_auth_users.alice: has a cost below 4; make one with `htpasswd -nBC 10 NAME`"),
         (

@@ -86,7 +86,7 @@ async fn ten_thousand_connections_are_opened_and_few_are_held() {
 }
 
 #[tokio::test]
-async fn place_is_given_away_by_who_holds_the_most_and_has_waited_longest() {
+async fn place_is_given_away_by_who_holds_the_most_and_is_silent_for_longest() {
     let served = Served::plain(Limits { connections: 4, ..patient() }, 1).await;
     let mut friend = served.connect_from(1).await;
     let mut hogs = Vec::new();

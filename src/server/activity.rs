@@ -24,7 +24,7 @@ pub(super) enum Why {
 /// What a connection is doing, for those that look for one to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doing {
-    /// It waits for the other side, since then.
+    /// It waits for the other side, which has been silent since then.
     Waiting(Instant),
     /// It answers what was asked first, then.
     Answering(Instant),
@@ -55,6 +55,8 @@ pub(super) struct Activity {
     since: Instant,
     /// When the first byte came of what is no request yet.
     heard: Option<Instant>,
+    /// When the last byte came of anything.
+    last_heard: Option<Instant>,
     /// Since when the other side has taken nothing of what is to be sent.
     blocked: Option<Instant>,
     /// Beginning of an answer that is complete but for what is still to be sent of it.
@@ -72,6 +74,7 @@ impl Activity {
             protocol: Protocol::Http1,
             since: now,
             heard: None,
+            last_heard: None,
             blocked: None,
             lingering: None,
             requests: Vec::new(),
@@ -111,6 +114,7 @@ impl Activity {
     /// Bytes came.
     pub(super) fn hears(&mut self, now: Instant) {
         self.heard.get_or_insert(now);
+        self.last_heard = Some(now);
     }
 
     /// The other side takes nothing more for now.
@@ -135,7 +139,8 @@ impl Activity {
     }
 
     pub(super) fn doing(&self) -> Doing {
-        self.answering().map_or(Doing::Waiting(self.since), Doing::Answering)
+        let silent_since = self.last_heard.map_or(self.since, |heard| heard.max(self.since));
+        self.answering().map_or(Doing::Waiting(silent_since), Doing::Answering)
     }
 
     /// Beginning of the oldest answer that is not yet sent.
@@ -257,6 +262,21 @@ mod tests {
         story.at(1, |activity, now| activity.request_ends(request, now));
         story.at(2, Activity::hears);
         assert_eq!(story.end(), (101, Why::Idle));
+    }
+
+    #[test]
+    fn who_speaks_is_not_silent() {
+        let mut story = Story::new();
+        let start = story.start;
+        assert_eq!(story.activity.doing(), Doing::Waiting(start));
+        for second in [3, 5] {
+            story.at(second, Activity::hears);
+            assert_eq!(story.activity.doing(), Doing::Waiting(start + Duration::from_secs(second)));
+        }
+        let request = story.at(6, Activity::request_begins);
+        assert_eq!(story.activity.doing(), Doing::Answering(start + Duration::from_secs(6)));
+        story.at(7, |activity, now| activity.request_ends(request, now));
+        assert_eq!(story.activity.doing(), Doing::Waiting(start + Duration::from_secs(7)));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Places for connections, and whose is given away when none is left.
 //!
 //! Who only waits gives way to who comes: a connection that has sent no whole head yet, or has had its answer. Of these
-//! the first to go belongs to the address that holds the most, and has waited the longest. So neither half a head sent
-//! a thousand times nor a thousand idle connections keep anybody out.
+//! the first to go belongs to the address that holds the most, and has been silent for longest. So neither half a head sent
+//! a thousand times nor a thousand idle connections keep anybody out, and who is about to speak has the best chances.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_the_most_gives_way_and_there_who_has_waited_longest() {
+    fn who_holds_the_most_gives_way_and_there_who_is_silent_for_longest() {
         let start = Instant::now();
         let waiting = |seconds, share| since(Doing::Waiting, start, seconds, share);
         let answering = |seconds, share| since(Doing::Answering, start, seconds, share);
