@@ -30,6 +30,18 @@ fn every_runbook_says_what_it_means_what_it_does_how_to_look_and_what_to_do() {
     }
 }
 
+/// It says most of what the other commands do, and needs no way to the machine.
+#[test]
+fn every_diagnosis_begins_with_the_status_page() {
+    for file in files_in("alerts/runbooks") {
+        let text = fs::read_to_string(&file).unwrap();
+        let diagnosis = text.split("\n## Diagnosis\n").nth(1).unwrap().split("\n## ").next().unwrap();
+        let first = diagnosis.trim_start().lines().next().unwrap();
+        let page = if diagnosis.contains("check TARGET") { "`http://INSTANCE/targets/TARGET`" } else { "`http://INSTANCE/" };
+        assert!(first.contains(page), "{}: {first}", file.display());
+    }
+}
+
 /// What a reader puts in the place of a word in capitals stands in one place; no file has a fixed one.
 #[test]
 fn placeholders_of_runbooks_are_explained_and_stand_for_every_place() {
