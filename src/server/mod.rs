@@ -7,6 +7,7 @@ mod discovery;
 mod external_url;
 mod host_header;
 mod listen;
+mod methods;
 mod paths;
 mod probe;
 mod routes;
