@@ -148,7 +148,9 @@ mod tests {
         let targets = "targets: [{ name: x, interval: 10m }]";
         assert!(written(&format!("{DEFAULTS}{targets}")).contains("0.1 token requests"));
         let targets = "targets: [{ name: x, token: { max_age: off } }]";
-        assert!(written(&format!("{DEFAULTS}{targets}")).contains("auth.example  a token request whenever one expires"));
+        assert!(
+            written(&format!("{DEFAULTS}{targets}")).contains("auth.example  a token request whenever one expires")
+        );
     }
 
     #[test]
@@ -168,7 +170,11 @@ mod tests {
     fn authorization_servers_asked_most_are_shown_however_much_the_apis_are_pinged() {
         let mut targets = "targets:\n".to_owned();
         for index in 0..200 {
-            let hosts = format!("authorization_server: 'https://auth{}.example', resource_server: 'https://api{}.example'", index % 8, index % 12);
+            let hosts = format!(
+                "authorization_server: 'https://auth{}.example', resource_server: 'https://api{}.example'",
+                index % 8,
+                index % 12
+            );
             let _ = writeln!(targets, "  - {{ name: t{index}, {hosts} }}");
         }
         let text = written(&format!("{DEFAULTS}{targets}"));
