@@ -143,7 +143,7 @@ async fn config_check_says_where_page_metrics_and_probes_are() {
     let output = run(&arguments).await;
     let expected = "Status page at http://localhost:10917/p/, metrics at http://localhost:10917/p/metrics
   no TLS; no passwords
-  targets with schedule: off by /p/probe?target=NAME; /p/sd?schedule=off lists them
+  targets with schedule: off are probed by /p/probe?target=NAME; /p/sd?schedule=off lists them
 ";
     assert!(output.stdout.contains(expected), "{}", output.stdout);
     let output = run(&[&arguments[..], &["--web.telemetry-path=/"]].concat()).await;

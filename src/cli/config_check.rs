@@ -51,8 +51,10 @@ fn served(arguments: &ServeArguments, security: &Security, config: &Config) -> R
     text.push_str(&security.summary());
     if config.targets.iter().any(|target| target.schedule == ScheduleMode::Off) {
         let (probe, discovery) = (web.at("/probe"), web.at("/sd"));
-        let _ =
-            write!(text, "\n  targets with schedule: off by {probe}?target=NAME; {discovery}?schedule=off lists them");
+        let _ = write!(
+            text,
+            "\n  targets with schedule: off are probed by {probe}?target=NAME; {discovery}?schedule=off lists them"
+        );
     }
     Ok(text)
 }
