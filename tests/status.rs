@@ -129,7 +129,7 @@ fn url_is_shown_without_its_query() {
 }
 
 #[test]
-fn refresh_that_fails_while_the_token_lives_is_a_warning_and_no_failure() {
+fn refresh_that_fails_is_a_warning_until_a_cycle_fails_for_it() {
     let token = failed(Token, Reason::InvalidClient, Some(401), 300.0, 0.1);
     let report = cycle(300.0, 300.5, Ok(()), vec![token, answered(Ping, Ponged, 300.2, 0.05)], held(0.0, 600.0));
     let reports = [good(0.0), report].map(quiet);
@@ -138,7 +138,15 @@ fn refresh_that_fails_while_the_token_lives_is_a_warning_and_no_failure() {
     let failure = warned.warnings[0].failure.as_ref().unwrap();
     assert_eq!((failure.blame.reason, failure.status), (Reason::InvalidClient, Some(401)));
     assert_eq!(warned.token.unwrap().expires_in_seconds, Seconds(299.0));
-    assert!(kinds(&summary(&reports, 600.0)).is_empty(), "there is nothing left to be early about");
+    assert!(warned.warnings[0].meaning.contains("still works"));
+    let expired = summary(&reports, 600.001);
+    assert_eq!((expired.state, kinds(&expired)), (State::Working, vec!["token_refresh"]));
+    assert!(expired.warnings[0].meaning.contains("has expired"), "{}", expired.warnings[0].meaning);
+    let because = cause(Token, Reason::InvalidClient);
+    let fails = cycle(610.0, 610.1, Err(because), Vec::new(), held(0.0, 600.0));
+    let failing = summary(&[&reports[..], &[fails]].concat(), 611.0);
+    assert_eq!((failing.state, failing.failure.as_ref().unwrap().blame), (State::Failing, because.into()));
+    assert!(kinds(&failing).is_empty(), "it is told as the failure");
 }
 
 #[test]

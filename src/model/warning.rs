@@ -15,11 +15,17 @@ const LATELY: Duration = Duration::from_secs(3600);
 /// One slow request is chance.
 const SLOW_IN_A_ROW: u32 = 3;
 
+/// Between the expiry of a token that could not be refreshed and the cycle that fails for it.
+const EXPIRED_UNREFRESHED: Advice = Advice {
+    meaning: "The token cannot be refreshed, and the one that is held has expired: the next cycle fails unless a new one comes.",
+    remedy: "Mend the token request now.",
+};
+
 /// A warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// The token cannot be refreshed for this reason; the one that is held still lives.
-    TokenRefresh(Cause),
+    /// The token cannot be refreshed for this reason, and this is left of it.
+    TokenRefresh(Cause, Leftover),
     /// The API refused a token that should still have lived, at this time.
     TokenRejectedEarly(SystemTime),
     /// This request succeeds, but again and again takes longer than the objective.
@@ -34,6 +40,15 @@ pub enum Warning {
     ClientCertificateExpiry(SystemTime),
     /// The client's secret does.
     ClientSecretExpiry(SystemTime),
+}
+
+/// What is left of a token that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// It still lives.
+    Live,
+    /// It has expired: the next cycle cannot use it.
+    Expired,
 }
 
 /// Kinds of warnings, the most urgent first.
@@ -60,8 +75,8 @@ pub enum WarningKind {
 /// What warnings are read from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signs<'a> {
-    /// Why the token that is held, and lives, cannot be refreshed.
-    pub refresh_failure: Option<Cause>,
+    /// Why the token that is held cannot be refreshed, and what is left of it.
+    pub refresh_failure: Option<(Cause, Leftover)>,
     /// When a token was last refused that should still have lived.
     pub rejected_early: Option<SystemTime>,
     /// How many attempts in a row took longer than the objective, by [`Request::index`].
@@ -84,7 +99,8 @@ impl Signs<'_> {
     pub fn warnings(&self, now: SystemTime) -> Vec<Warning> {
         let soon = |expiry: &SystemTime| expiry.duration_since(now).is_ok_and(|left| left < SOON) || *expiry <= now;
         let lately = |at: &SystemTime| now.duration_since(*at).is_ok_and(|past| past < LATELY);
-        let mut found: Vec<_> = self.refresh_failure.map(Warning::TokenRefresh).into_iter().collect();
+        let mut found: Vec<_> =
+            self.refresh_failure.map(|(cause, left)| Warning::TokenRefresh(cause, left)).into_iter().collect();
         found.extend(
             self.checks.iter().filter_map(|outcome| outcome.finding().map(|advice| Warning::Check(*outcome, advice))),
         );
@@ -174,7 +190,7 @@ impl Warning {
     #[must_use]
     pub const fn kind(self) -> WarningKind {
         match self {
-            Self::TokenRefresh(_) => WarningKind::TokenRefresh,
+            Self::TokenRefresh(..) => WarningKind::TokenRefresh,
             Self::Check(..) => WarningKind::Check,
             Self::TokenRejectedEarly(_) => WarningKind::TokenRejectedEarly,
             Self::Slow(_) => WarningKind::Slow,
@@ -190,6 +206,7 @@ impl Warning {
     pub const fn advice(self) -> Advice {
         match self {
             Self::Check(_, advice) => advice,
+            Self::TokenRefresh(_, Leftover::Expired) => EXPIRED_UNREFRESHED,
             warning => warning.kind().advice(),
         }
     }

@@ -100,7 +100,7 @@ pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now:
             }
             @if let Some(check) = warning.check { " The check is " code { (check.as_str()) } "." }
             @if let (Some(_), Some(token)) = (&warning.failure, token) {
-                " It expires " (distance(token.expires, now)) ", at " (time(token.expires, now)) "."
+                (if token.expires > now { " It expires " } else { " It expired " }) (distance(token.expires, now)) ", at " (time(token.expires, now)) "."
             }
             @if let Some(at) = warning.at {
                 " " (what_happens(warning, at, now)) " " (distance(at, now)) ", at " (time(at, now)) "."

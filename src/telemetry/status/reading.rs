@@ -10,7 +10,7 @@ use crate::model::schedule::Schedule;
 use crate::model::target::{ScheduleMode, Transport};
 use crate::model::time::{Moment, Stamp};
 use crate::model::token::HeldView;
-use crate::model::warning::{Signs, Warning};
+use crate::model::warning::{Leftover, Signs, Warning};
 use crate::telemetry::readings::{LastAttempt, Readings};
 use crate::telemetry::settings::TargetSettings;
 use crate::telemetry::target::TargetMetrics;
@@ -171,19 +171,23 @@ impl Reading {
         .warnings(self.now.wall)
     }
 
-    /// Why the token cannot be refreshed, while the one that is held still lives.
-    fn refresh_failure(&self) -> Option<Cause> {
+    /// Why the token cannot be refreshed. Once a cycle fails for that it is no warning any more, and not before: what a
+    /// token's expiry brings is not to look better than what came before it.
+    fn refresh_failure(&self) -> Option<(Cause, Leftover)> {
+        let readings = &*self.readings;
         let reason = self.last(Request::Token)?.outcome.err()?;
-        let is_live = |held: &HeldView| self.now.moment < held.expiry.moment;
-        self.readings.token.held.as_ref().filter(|held| is_live(held))?;
-        Some(Cause { request: Request::Token, reason })
+        let held = readings.token.held.as_ref()?;
+        let left = if self.now.moment < held.expiry.moment { Leftover::Live } else { Leftover::Expired };
+        let failed_for = readings.last_cycle.and_then(|cycle| cycle.verdict.err()).map(|cause| cause.request);
+        let cause = Cause { request: Request::Token, reason };
+        (failed_for != Some(Request::Token)).then_some((cause, left))
     }
 
     fn warning(&self, warning: Warning) -> WarningStatus {
         let advice = warning.advice();
         let mut status = WarningStatus::new(warning.kind(), advice);
         match warning {
-            Warning::TokenRefresh(cause) => status.failure = Some(self.failure(cause)),
+            Warning::TokenRefresh(cause, _) => status.failure = Some(self.failure(cause)),
             Warning::Check(outcome, _) => status.check = Some(outcome.check),
             Warning::CertificateExpiry(request, expiry) => {
                 status.request = Some(request);
