@@ -70,8 +70,13 @@ fn quiet(mut report: CycleReport) -> CycleReport {
     report
 }
 
+/// Of its warnings, but for the one that nobody looks: that has tests of its own.
 fn kinds(summary: &TargetSummary) -> Vec<&'static str> {
-    summary.warnings.iter().map(|warning| warning.kind.as_str()).collect()
+    summary.warnings.iter().map(|warning| warning.kind.as_str()).filter(|kind| *kind != "stalled").collect()
+}
+
+fn is_stalled(summary: &TargetSummary) -> bool {
+    summary.warnings.iter().any(|warning| warning.kind.as_str() == "stalled")
 }
 
 #[test]
@@ -139,6 +144,8 @@ fn refresh_that_fails_is_a_warning_until_a_cycle_fails_for_it() {
     assert_eq!((failure.blame.reason, failure.status), (Reason::InvalidClient, Some(401)));
     assert_eq!(warned.token.unwrap().expires_in_seconds, Seconds(299.0));
     assert!(warned.warnings[0].meaning.contains("still works"));
+    let waits = cycle(590.0, 590.5, Ok(()), vec![answered(Ping, Ponged, 590.2, 0.05)], held(0.0, 600.0));
+    let reports = [&reports[..], &[quiet(waits)]].concat();
     let expired = summary(&reports, 600.001);
     assert_eq!((expired.state, kinds(&expired)), (State::Working, vec!["token_refresh"]));
     assert!(expired.warnings[0].meaning.contains("has expired"), "{}", expired.warnings[0].meaning);
@@ -166,6 +173,22 @@ fn warnings_come_and_go_with_what_they_warn_of() {
     let expiring = Target { client_secret_expires: Some(at(3600.0).wall), ..target() };
     let warned = details_of(expiring, &[], 1.0).summary;
     assert_eq!((kinds(&warned), warned.warnings[0].at), (vec!["client_secret_expiry"], Some(time(3600.0))));
+}
+
+#[test]
+fn target_that_nobody_probes_any_more_is_warned_of_when_the_alert_would_fire() {
+    // Three intervals of 30 s and a timeout of 10 s after the last cycle.
+    let told = |target: Target, reports: &[CycleReport], now| details_of(target, reports, now).summary;
+    assert!(!is_stalled(&told(target(), &[quiet(good(0.0))], 100.5)));
+    let stalled = told(target(), &[quiet(good(0.0))], 100.501);
+    assert_eq!((stalled.state, stalled.warnings[0].at), (State::Working, Some(time(0.5))));
+    assert!(is_stalled(&stalled) && stalled.warnings[0].remedy.contains("restart"), "{:?}", stalled.warnings);
+    assert!(is_stalled(&told(target(), &[bad(0.0)], 101.0)), "what is said of a failure is old, too");
+    let off = || Target { schedule: ScheduleMode::Off, ..target() };
+    let unasked = told(off(), &[quiet(good(0.0))], 101.0);
+    assert!(is_stalled(&unasked) && unasked.warnings[0].meaning.contains("/probe"), "{:?}", unasked.warnings);
+    assert!(is_stalled(&told(target(), &[], 101.0)), "its first cycle was due long ago");
+    assert!(!is_stalled(&told(off(), &[], 101.0)), "it waits to be asked for the first time");
 }
 
 #[test]

@@ -124,10 +124,21 @@ async fn names_that_no_path_can_hold_have_a_page_too() {
     {
         let page = served.get(path).await;
         assert_eq!(page.status, 200, "{path}");
-        assert!(page.text().contains(&format!("<title>{name}: not probed yet")), "{path}");
+        assert!(page.text().contains(&format!("<title>{name}: ")), "{path}");
     }
     let list = served.get("/targets/").await;
     assert_eq!((list.status, list.header("location")), (302, Some("../")));
+}
+
+#[tokio::test]
+async fn target_that_nobody_probes_any_more_works_no_longer_but_worked_once() {
+    let served = Served::start(&["acme".to_owned()]).await;
+    served.record_good("acme", 160);
+    for path in ["/", "/targets/acme"] {
+        let text = served.get(path).await.text().replace('\u{a0}', " ");
+        assert!(text.contains("Worked 3 min") && !text.contains("Works for"), "{path}: {text}");
+        assert!(text.contains("nothing here is current") && text.contains("restart the exporter"), "{path}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::advice::Advice;
 use super::check::CheckOutcome;
 use super::fault::{Cause, Request};
+use super::target::{ScheduleMode, Target};
 
 /// Something that expires within this time is renewed now, or in a hurry.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -21,9 +22,17 @@ const EXPIRED_UNREFRESHED: Advice = Advice {
     remedy: "Mend the token request now.",
 };
 
+/// Where the schedule is off, and cycles come from `/probe` alone.
+const UNASKED: Advice = Advice {
+    meaning: "Nobody has asked /probe for longer than three intervals and a timeout: nothing here is current.",
+    remedy: "Look at Prometheus' job, and at what /sd lists.",
+};
+
 /// A warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
+    /// No cycle has ended since this time, so that nothing that is known is current.
+    Stalled(SystemTime, ScheduleMode),
     /// The token cannot be refreshed for this reason, and this is left of it.
     TokenRefresh(Cause, Leftover),
     /// The API refused a token that should still have lived, at this time.
@@ -54,6 +63,8 @@ pub enum Leftover {
 /// Kinds of warnings, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarningKind {
+    /// [`Warning::Stalled`]
+    Stalled,
     /// [`Warning::TokenRefresh`]
     TokenRefresh,
     /// [`Warning::Check`]
@@ -75,6 +86,8 @@ pub enum WarningKind {
 /// What warnings are read from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signs<'a> {
+    /// Since when no cycle has ended; `None` if none has to.
+    pub silence: Option<Silence>,
     /// Why the token that is held cannot be refreshed, and what is left of it.
     pub refresh_failure: Option<(Cause, Leftover)>,
     /// When a token was last refused that should still have lived.
@@ -93,14 +106,36 @@ pub struct Signs<'a> {
     pub client_secret: Option<SystemTime>,
 }
 
+/// That no cycle has ended lately.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    /// When the last one ended, or when probing began.
+    pub since: SystemTime,
+    /// Longer than this is too long.
+    pub tolerated: Duration,
+    /// Who starts cycles.
+    pub schedule: ScheduleMode,
+}
+
+impl Silence {
+    /// How long no cycle may end, as the alert `OAuthProbeStalled` has it: one can take an interval, and two more and a
+    /// timeout are waited for.
+    #[must_use]
+    pub fn tolerated(target: &Target) -> Duration {
+        target.interval.saturating_mul(3).saturating_add(target.timeout)
+    }
+}
+
 impl Signs<'_> {
     /// What is worth a look at `now`, the most urgent first.
     #[must_use]
     pub fn warnings(&self, now: SystemTime) -> Vec<Warning> {
         let soon = |expiry: &SystemTime| expiry.duration_since(now).is_ok_and(|left| left < SOON) || *expiry <= now;
         let lately = |at: &SystemTime| now.duration_since(*at).is_ok_and(|past| past < LATELY);
-        let mut found: Vec<_> =
-            self.refresh_failure.map(|(cause, left)| Warning::TokenRefresh(cause, left)).into_iter().collect();
+        let is_long = |silence: &Silence| now.duration_since(silence.since).is_ok_and(|past| past > silence.tolerated);
+        let stalled = |silence: Silence| Warning::Stalled(silence.since, silence.schedule);
+        let mut found: Vec<_> = self.silence.filter(is_long).map(stalled).into_iter().collect();
+        found.extend(self.refresh_failure.map(|(cause, left)| Warning::TokenRefresh(cause, left)));
         found.extend(
             self.checks.iter().filter_map(|outcome| outcome.finding().map(|advice| Warning::Check(*outcome, advice))),
         );
@@ -119,7 +154,8 @@ impl Signs<'_> {
 
 impl WarningKind {
     /// Every member.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::Stalled,
         Self::TokenRefresh,
         Self::Check,
         Self::TokenRejectedEarly,
@@ -134,6 +170,7 @@ impl WarningKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Stalled => "stalled",
             Self::TokenRefresh => "token_refresh",
             Self::Check => "check",
             Self::TokenRejectedEarly => "token_rejected_early",
@@ -149,6 +186,10 @@ impl WarningKind {
     #[must_use]
     pub const fn advice(self) -> Advice {
         let (meaning, remedy) = match self {
+            Self::Stalled => (
+                "No cycle has ended for longer than three intervals and a timeout: nothing here is current.",
+                "Save the log, then restart the exporter.",
+            ),
             Self::TokenRefresh => (
                 "The token cannot be refreshed. The one that is held still works; when it expires, everything stops.",
                 "Mend the token request before then.",
@@ -190,6 +231,7 @@ impl Warning {
     #[must_use]
     pub const fn kind(self) -> WarningKind {
         match self {
+            Self::Stalled(..) => WarningKind::Stalled,
             Self::TokenRefresh(..) => WarningKind::TokenRefresh,
             Self::Check(..) => WarningKind::Check,
             Self::TokenRejectedEarly(_) => WarningKind::TokenRejectedEarly,
@@ -206,6 +248,7 @@ impl Warning {
     pub const fn advice(self) -> Advice {
         match self {
             Self::Check(_, advice) => advice,
+            Self::Stalled(_, ScheduleMode::Off) => UNASKED,
             Self::TokenRefresh(_, Leftover::Expired) => EXPIRED_UNREFRESHED,
             warning => warning.kind().advice(),
         }

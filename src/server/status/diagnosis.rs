@@ -125,6 +125,7 @@ pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now:
 fn what_happens(warning: &WarningStatus, at: Timestamp, now: Timestamp) -> &'static str {
     match warning.kind {
         WarningKind::TokenRejectedEarly => "It was refused",
+        WarningKind::Stalled => "The last sign of life was",
         _ if at > now => "It expires",
         _ => "It expired",
     }

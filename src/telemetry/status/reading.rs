@@ -10,7 +10,7 @@ use crate::model::schedule::Schedule;
 use crate::model::target::{ScheduleMode, Transport};
 use crate::model::time::{Moment, Stamp};
 use crate::model::token::HeldView;
-use crate::model::warning::{Leftover, Signs, Warning};
+use crate::model::warning::{Leftover, Signs, Silence, Warning};
 use crate::telemetry::readings::{LastAttempt, Readings};
 use crate::telemetry::settings::TargetSettings;
 use crate::telemetry::target::TargetMetrics;
@@ -159,6 +159,7 @@ impl Reading {
         let outcomes: Vec<CheckOutcome> = readings.checks.iter().flatten().map(|last| last.outcome).collect();
         let time = |millis: i64| Timestamp::from_unix_millis(millis).to_wall();
         Signs {
+            silence: self.silence(),
             refresh_failure: self.refresh_failure(),
             rejected_early: readings.last_rejected_early.map(time),
             slow_in_a_row: [0, 1].map(|request| readings.requests[request].slow_in_a_row),
@@ -169,6 +170,18 @@ impl Reading {
             client_secret: self.target.probed.client_secret_expires,
         }
         .warnings(self.now.wall)
+    }
+
+    /// How long nothing has been heard of it; one whose schedule is off may wait for ever to be asked the first time.
+    fn silence(&self) -> Option<Silence> {
+        let (target, last) = (&*self.target.probed, self.readings.last_cycle);
+        let ended = last.map(|cycle| cycle.ended);
+        let began = (target.schedule == ScheduleMode::On).then_some(self.target.constants.started);
+        Some(Silence {
+            since: Timestamp::from_unix_millis(ended.or(began)?).to_wall(),
+            tolerated: Silence::tolerated(target),
+            schedule: target.schedule,
+        })
     }
 
     /// Why the token cannot be refreshed. Once a cycle fails for that it is no warning any more, and not before: what a
@@ -193,7 +206,8 @@ impl Reading {
                 status.request = Some(request);
                 status.at = Some(expiry.into());
             }
-            Warning::TokenRejectedEarly(at)
+            Warning::Stalled(at, _)
+            | Warning::TokenRejectedEarly(at)
             | Warning::ClientCertificateExpiry(at)
             | Warning::ClientSecretExpiry(at) => status.at = Some(at.into()),
             Warning::Slow(request) => status.request = Some(request),
