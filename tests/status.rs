@@ -191,6 +191,48 @@ fn target_that_nobody_probes_any_more_is_warned_of_when_the_alert_would_fire() {
     assert!(!is_stalled(&told(off(), &[], 101.0)), "it waits to be asked for the first time");
 }
 
+/// A target, what its cycles said, and a reload at 400 s that made `changed` of it, with what came after.
+fn reloaded(before: &[CycleReport], changed: Target, after: &[CycleReport], now: f64) -> TargetSummary {
+    let metrics = Metrics::new(&config(vec![target()]), at(0.0));
+    before.iter().for_each(|report| metrics.target("tested").unwrap().record(report));
+    metrics.show(metrics.renewed(&config(vec![changed]), at(400.0), |_target| false));
+    after.iter().for_each(|report| metrics.target("tested").unwrap().record(report));
+    metrics.status(at(now)).summary("tested").unwrap()
+}
+
+fn patient() -> Target {
+    Target { timeout: Duration::from_secs(20), ..target() }
+}
+
+#[test]
+fn early_warning_outlives_a_reload_that_keeps_the_token() {
+    let token = failed(Token, Reason::InvalidClient, Some(401), 300.0, 0.1);
+    let refused = cycle(300.0, 300.5, Ok(()), vec![token, answered(Ping, Ponged, 300.2, 0.05)], held(0.0, 600.0));
+    let before = [good(0.0), refused].map(quiet);
+    let waits = quiet(cycle(420.0, 420.5, Ok(()), vec![answered(Ping, Ponged, 420.2, 0.05)], held(0.0, 600.0)));
+    for (after, state) in [(&[][..], State::Pending), (&[waits][..], State::Working)] {
+        let shown = reloaded(&before, patient(), after, 421.0);
+        assert_eq!((shown.state, kinds(&shown)), (state, vec!["token_refresh"]));
+        assert_eq!(shown.token.unwrap().expires, time(600.0));
+        let token = shown.requests.token;
+        assert_eq!((token.last_attempt, token.last_success), (Some(time(300.1)), Some(time(0.125))));
+    }
+    let mut other = target();
+    other.token.client_id = "another".to_owned();
+    let shown = reloaded(&before, other, &[], 421.0);
+    assert_eq!((kinds(&shown), shown.token, shown.requests.token.last_attempt), (vec![], None, None));
+}
+
+#[test]
+fn back_off_that_outlives_a_reload_fails_with_what_is_known_of_the_attempt_that_caused_it() {
+    let because = cause(Token, Reason::InvalidClient);
+    let attempt = failed(Token, Reason::InvalidClient, Some(401), 390.0, 0.1);
+    let asked = cycle(390.0, 390.1, Err(because), vec![attempt], TokenView::default());
+    let waited = cycle(420.0, 420.0, Err(because), Vec::new(), TokenView::default());
+    let shown = reloaded(&[asked], patient(), &[waited], 421.0);
+    assert_eq!((shown.failure.unwrap().status, shown.requests.token.status), (Some(401), Some(401)));
+}
+
 #[test]
 fn third_slow_answer_in_a_row_is_a_warning() {
     let slow = |started| {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::model::fault::Request;
+use crate::model::fault::{Fault, Request};
 use crate::model::report::Phase;
 use crate::model::warning::WarningKind;
 use crate::telemetry::status::{FailureStatus, Timestamp, TokenStatus, WarningStatus};
@@ -84,7 +84,9 @@ fn step(failure: &FailureStatus) -> String {
         (Some(phase), Some(status)) => format!("{request} broke off {}{after}, with status {status}.", during(phase)),
         (Some(phase), None) => format!("{request} broke off {}{after}.", during(phase)),
         (None, Some(status)) => format!("{request} was answered with status {status}{after}."),
-        (None, None) => format!("{request} was not sent."),
+        (None, None) if failure.blame.fault == Fault::Exporter => format!("{request} was not sent."),
+        // Held back since an attempt of which nothing is known here.
+        (None, None) => format!("{request} failed before, and is not repeated yet."),
     }
 }
 

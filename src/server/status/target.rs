@@ -172,7 +172,7 @@ fn last(status: &RequestStatus, now: Timestamp) -> Markup {
                 " after " (took(status.duration_seconds)) "."
                 @match status.last_success {
                     Some(good) => { " The last good one was " (distance(good, now)) ", at " (time(good, now)) "." },
-                    None => { " None has succeeded yet." },
+                    None => { " None has succeeded since the configuration was loaded." },
                 }
             },
             (Some(at), None) => {

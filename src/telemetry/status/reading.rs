@@ -87,8 +87,8 @@ impl Reading {
             last_cycle: readings.last_cycle.map(|cycle| Timestamp::from_unix_millis(cycle.ended)),
             next_cycle: self.next_cycle(),
             last_success: readings.last_success.map(Timestamp::from_unix_millis),
-            token: readings.token.held.map(|held| self.token(held)),
-            next_token_request: readings.token.next_request.map(Timestamp::from),
+            token: readings.token().held.map(|held| self.token(held)),
+            next_token_request: readings.token().next_request.map(Timestamp::from),
             requests: Requests { token: self.request(Request::Token), ping: self.request(Request::Ping) },
             glances: self.target.history().past().glances(GLANCES),
         }
@@ -121,7 +121,7 @@ impl Reading {
     }
 
     fn last(&self, request: Request) -> Option<&LastAttempt> {
-        self.readings.requests[request.index()].last.as_ref()
+        self.readings.last(request)
     }
 
     /// What is known of a step that failed for `cause`. In a back-off that is an attempt of a cycle before.
@@ -163,7 +163,7 @@ impl Reading {
             refresh_failure: self.refresh_failure(),
             rejected_early: readings.last_rejected_early.map(time),
             slow_in_a_row: [0, 1].map(|request| readings.requests[request].slow_in_a_row),
-            scopes_missing: readings.token.scopes_missing.unwrap_or_default(),
+            scopes_missing: readings.token().scopes_missing.unwrap_or_default(),
             checks: &outcomes,
             certificates: [0, 1].map(|request| readings.requests[request].server_chain.map(|chain| chain.earliest)),
             client_certificate: readings.requests.iter().filter_map(|seen| seen.client_certificate_expiry).min(),
@@ -189,7 +189,7 @@ impl Reading {
     fn refresh_failure(&self) -> Option<(Cause, Leftover)> {
         let readings = &*self.readings;
         let reason = self.last(Request::Token)?.outcome.err()?;
-        let held = readings.token.held.as_ref()?;
+        let held = readings.token().held?;
         let left = if self.now.moment < held.expiry.moment { Leftover::Live } else { Leftover::Expired };
         let failed_for = readings.last_cycle.and_then(|cycle| cycle.verdict.err()).map(|cause| cause.request);
         let cause = Cause { request: Request::Token, reason };
@@ -225,8 +225,8 @@ impl Reading {
             age_seconds: held.issued.moment.until(now).into(),
             expires_in_seconds: Seconds::rounded(now.seconds_until(held.expiry.moment)),
             refresh: held.expiry.wall_at(held.expiry.moment.minus(held.margin)).into(),
-            expires_in_missing: self.readings.token.expires_in_missing.unwrap_or_default(),
-            scopes_missing: self.readings.token.scopes_missing.unwrap_or_default(),
+            expires_in_missing: self.readings.token().expires_in_missing.unwrap_or_default(),
+            scopes_missing: self.readings.token().scopes_missing.unwrap_or_default(),
         }
     }
 
@@ -236,7 +236,7 @@ impl Reading {
         RequestStatus {
             url: self.target.probed.shown_url(request),
             objective_seconds: self.target.probed.latency_objective.into(),
-            last_success: self.readings.requests[request.index()].last_success.map(Timestamp::from_unix_millis),
+            last_success: self.readings.last_good(request).map(Timestamp::from_unix_millis),
             last_attempt: last.map(|attempt| Timestamp::from_unix_millis(attempt.ended)),
             duration_seconds: last.map(|attempt| attempt.duration.into()),
             status: last.and_then(|attempt| attempt.status),
@@ -253,7 +253,7 @@ impl Reading {
             certificate_expires: seen.server_chain.map(|chain| time(chain.leaf)),
             chain_expires: seen.server_chain.map(|chain| time(chain.earliest)),
             client_certificate_expires: seen.client_certificate_expiry.map(time),
-            clock_skew_seconds: seen.last.and_then(|attempt| attempt.clock_skew).map(Seconds::rounded),
+            clock_skew_seconds: self.last(request).and_then(|attempt| attempt.clock_skew).map(Seconds::rounded),
         }
     }
 }
