@@ -170,7 +170,11 @@ fn warnings_come_and_go_with_what_they_warn_of() {
     assert!(kinds(&summary(&[quiet(good(0.0))], 2e6 - two_weeks)).is_empty());
     assert_eq!(kinds(&summary(&[quiet(good(0.0))], 2e6 - two_weeks + 1.0)), ["certificate_expiry"; 2]);
     assert_eq!(kinds(&summary(&[good(0.0)], 1.0)), ["client_certificate_expiry"]);
-    let expiring = Target { client_secret_expires: Some(at(3600.0).wall), ..target() };
+    let month = 30.0 * 86_400.0;
+    let secret_expires_in = |seconds| Target { client_secret_expires: Some(at(1.0 + seconds).wall), ..target() };
+    assert!(kinds(&details_of(secret_expires_in(month), &[], 1.0).summary).is_empty());
+    assert_eq!(kinds(&details_of(secret_expires_in(month - 1.0), &[], 1.0).summary), ["client_secret_expiry"]);
+    let expiring = secret_expires_in(3599.0);
     let warned = details_of(expiring, &[], 1.0).summary;
     assert_eq!((kinds(&warned), warned.warnings[0].at), (vec!["client_secret_expiry"], Some(time(3600.0))));
 }

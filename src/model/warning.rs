@@ -10,6 +10,9 @@ use super::target::{ScheduleMode, Target};
 /// Something that expires within this time is renewed now, or in a hurry.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
+/// A secret is renewed by people, who need longer than machines: as long before the end as the alert warns.
+const SECRET_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// How long a token that was refused early is worth mentioning.
 const LATELY: Duration = Duration::from_secs(3600);
 
@@ -130,7 +133,9 @@ impl Signs<'_> {
     /// What is worth a look at `now`, the most urgent first.
     #[must_use]
     pub fn warnings(&self, now: SystemTime) -> Vec<Warning> {
-        let soon = |expiry: &SystemTime| expiry.duration_since(now).is_ok_and(|left| left < SOON) || *expiry <= now;
+        let within = |expiry: &SystemTime, span| expiry.duration_since(now).map_or(true, |left| left < span);
+        let soon = |expiry: &SystemTime| within(expiry, SOON);
+        let secret_soon = |expiry: &SystemTime| within(expiry, SECRET_SOON);
         let lately = |at: &SystemTime| now.duration_since(*at).is_ok_and(|past| past < LATELY);
         let is_long = |silence: &Silence| now.duration_since(silence.since).is_ok_and(|past| past > silence.tolerated);
         let stalled = |silence: Silence| Warning::Stalled(silence.since, silence.schedule);
@@ -143,7 +148,7 @@ impl Signs<'_> {
         let slow = |&request: &Request| self.slow_in_a_row[request.index()] >= SLOW_IN_A_ROW;
         found.extend(Request::ALL.into_iter().filter(slow).map(Warning::Slow));
         found.extend((self.scopes_missing > 0).then_some(Warning::ScopesMissing));
-        found.extend(self.client_secret.filter(soon).map(Warning::ClientSecretExpiry));
+        found.extend(self.client_secret.filter(secret_soon).map(Warning::ClientSecretExpiry));
         found.extend(self.client_certificate.filter(soon).map(Warning::ClientCertificateExpiry));
         for (request, expiry) in Request::ALL.into_iter().zip(self.certificates) {
             found.extend(expiry.filter(soon).map(|expiry| Warning::CertificateExpiry(request, expiry)));
@@ -210,7 +215,7 @@ impl WarningKind {
                 "Ask the provider to grant them, or correct token.scopes and token.expected_scopes.",
             ),
             Self::ClientSecretExpiry => (
-                "By client_secret_expires, the client's secret expires within 14 days, or has expired.",
+                "By client_secret_expires, the client's secret expires within 30 days, or has expired.",
                 "Ask the provider for a new one, put it in place, and set client_secret_expires to its date.",
             ),
             Self::ClientCertificateExpiry => (
