@@ -70,7 +70,9 @@ async fn failing_target_comes_first_with_what_whose_and_what_to_do() {
         "server_error, fault resource_server",
         "The API (the provider).",
         "The server failed (5xx).",
-        "The provider must act: report time, target and status.",
+        "The provider must act: report the time (UTC), the URL, the client id and the status.",
+        "/api/v1/deliveryexperience/ping",
+        "Client zzz",
     ] {
         assert!(card.contains(part), "{part:?} in {card}");
     }

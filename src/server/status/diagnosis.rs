@@ -51,6 +51,7 @@ pub(super) fn failure(failure: &FailureStatus) -> Markup {
             strong { (step(failure)) } " "
             span .blame { code { (blame.reason.as_str()) } ", fault " code { (blame.fault.as_str()) } }
         }
+        p .asked { code { (failure.url) } }
         dl .diagnosis {
             div {
                 dt { "Whose fault" }

@@ -29,6 +29,7 @@ pub(super) fn card(target: &TargetSummary, filter: &Filter, now: Timestamp) -> M
                 }
                 p .since { (since(target, now)) }
             }
+            p .client { "Client " code { (target.client_id) } }
             (labels(target, Place::Root, filter))
             div .body {
                 div .findings {

@@ -74,6 +74,7 @@ fn head(target: &TargetSummary, now: Timestamp) -> Markup {
         div .headline {
             h1 { (tone.icon()) (target.target) }
             p .since { (since(target, now)) }
+            p .client { "Client " code { (target.client_id) } }
             // Said aloud when it changes, which the words above do every minute.
             p .hidden role="status" { (title(target)) }
             (labels(target, Place::Targets, &Filter::all()))
