@@ -39,7 +39,9 @@ pub enum InvalidSelection {
     #[error("state={0:?} is none; write failing, warned, pending or working")]
     State(String),
     /// No `=` in it.
-    #[error("label={0:?} has no value; write label=NAME=VALUE")]
+    #[error(
+        "{0:?} is no label with a value; write NAME=VALUE, such as environment=production (in the address: label=NAME=VALUE)"
+    )]
     Label(String),
     /// No number.
     #[error("{key}={value:?} is no whole number")]
