@@ -96,7 +96,7 @@ async fn plots_and_bars_say_in_words_what_they_show() {
         )
         .await;
     let titles: Vec<String> = serde_json::from_value(titles).unwrap();
-    let token = " of 1 h have passed. At the latest 6 min before it expires the next one is asked for.";
+    let token = " of 1 h have passed. The next one is due 6 min before it expires, if not sooner.";
     assert!(titles[0].starts_with("Token: ") && titles[0].ends_with(token), "{titles:?}");
     assert!(titles[1].starts_with("Token request: in the last 60 cycles, none failed;"), "{titles:?}");
     assert!(titles[2].starts_with("Ping: in the last 60 cycles, 20 failed;"), "{titles:?}");

@@ -103,7 +103,7 @@ fn token_section(target: &TargetSummary, now: Timestamp) -> Markup {
                         (span(token.lifetime_seconds))
                         @if token.expires_in_missing { ", assumed: the server did not say" }
                     } }
-                    div { dt { "Refreshed at the latest" } dd { (moment(token.refresh)) } }
+                    div { dt { "Next one due by" } dd { (moment(token.refresh)) } }
                     @if token.scopes_missing > 0 {
                         div { dt { "Scopes not granted" } dd { (token.scopes_missing) } }
                     }
