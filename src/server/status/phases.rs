@@ -144,6 +144,8 @@ impl<'a> History<'a> {
             let _ = write!(text, " · {}", reason.as_str());
         }
         match bar.attempt {
+            // It took no time at all: a secret could not be read, for one.
+            Some(attempt) if attempt.status.is_none() && attempt.phases.is_empty() => text.push_str(" · not sent"),
             Some(attempt) => {
                 let _ = write!(text, " · {}", latency(attempt.duration_seconds));
             }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::model::check::CheckResult;
-use crate::model::fault::Request;
+use crate::model::fault::{Fault, Request};
 use crate::model::target::ScheduleMode;
 use crate::telemetry::status::{
     CheckStatus, FailureRecord, RequestStatus, Seconds, ServerStatus, TargetDetails, TargetSummary, Timestamp,
@@ -165,12 +165,13 @@ fn is_held_back(request: Request, details: &TargetDetails) -> bool {
 fn last(status: &RequestStatus, now: Timestamp) -> Markup {
     let answered = status.status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
     let took = |taken: Option<Seconds>| taken.map(latency).unwrap_or_default();
+    let was_sent = status.status.is_some() || status.fault != Some(Fault::Exporter);
     html! {
         @match (status.last_attempt, status.reason) {
             (None, _) => { "None was made yet." },
             (Some(at), Some(reason)) => {
-                strong .bad { "Failed" } " " (distance(at, now)) ": " code { (reason.as_str()) } ", " (answered)
-                " after " (took(status.duration_seconds)) "."
+                strong .bad { "Failed" } " " (distance(at, now)) ": " code { (reason.as_str()) } ", "
+                @if was_sent { (answered) " after " (took(status.duration_seconds)) "." } @else { "not sent." }
                 @match status.last_success {
                     Some(good) => { " The last good one was " (distance(good, now)) ", at " (time(good, now)) "." },
                     None => { " None has succeeded since the configuration was loaded." },
