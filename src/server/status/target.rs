@@ -189,7 +189,7 @@ fn failures(failures: &[FailureRecord], now: Timestamp) -> Markup {
         section aria-labelledby="failures" {
             h2 #failures { "Last failures" }
             @if failures.is_empty() {
-                p .none { "None failed since this target is probed." }
+                p .none { "None has failed since this target has been probed." }
             } @else {
                 table .plain {
                     thead {
