@@ -402,6 +402,10 @@ fn selection_is_by_state_labels_and_text() {
     assert_eq!(names("state=warned"), "b-warned");
     assert_eq!(names("state=working"), "b-warned a-works");
     assert_eq!(names("state=pending&q="), "c-pending");
+    assert_eq!(names("reason=server_error"), "d-fails e-fails");
+    assert_eq!(names("request=ping&fault=resource_server&label=environment=production"), "e-fails");
+    assert_eq!(names("request=token"), "");
+    assert_eq!(names("fault=network&state=failing"), "");
     assert_eq!(names("label=environment=production"), "e-fails a-works");
     assert_eq!(names("label=environment=production&label=environment=test"), "");
     assert_eq!(names("q=FAIL"), "d-fails e-fails");
@@ -428,6 +432,8 @@ fn parameter_that_means_nothing_is_refused() {
     assert_eq!(refused("state", "broken"), InvalidSelection::State("broken".to_owned()));
     assert_eq!(refused("label", "environment"), InvalidSelection::Label("environment".to_owned()));
     assert_eq!(refused("limit", "-1"), InvalidSelection::Number { key: "limit", value: "-1".to_owned() });
+    let said = refused("reason", "broken").to_string();
+    assert!(Reason::ALL.iter().all(|reason| said.contains(reason.as_str())), "{said}");
     let said = refused("state", "broken").to_string();
     assert!(Standing::ALL.iter().all(|standing| said.contains(standing.as_str())), "{said}");
 }

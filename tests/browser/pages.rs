@@ -220,6 +220,11 @@ async fn outage_of_many_is_told_as_one() {
         "1 fails: ping, server_error. It is the fault of the API (the provider).",
     ];
     assert_eq!(browser.texts(".causes li").await, expected);
+    browser.click(".causes li + li a").await;
+    assert_eq!(browser.url().await, shown.url("/?request=ping&reason=server_error"));
+    assert_eq!(browser.texts("h3, .name a").await, ["target-60"]);
+    browser.click(".wanted a").await;
+    assert_eq!(browser.url().await, shown.url("/?reason=server_error"));
     browser.open(&Shown::start(None, &lives[58..]).await.url("/")).await;
     assert_eq!(browser.texts(".causes li").await, Vec::<String>::new());
 }

@@ -56,6 +56,11 @@ impl Reading {
         }
     }
 
+    /// Why it fails, if it does.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        self.readings.last_cycle?.verdict.err()
+    }
+
     /// Where it stands in the list.
     pub(super) fn rank(&self) -> Rank {
         match self.state() {
@@ -80,7 +85,7 @@ impl Reading {
             client_id: target.token.client_id.clone(),
             state: self.state(),
             since: Timestamp::from_unix_millis(readings.since.unwrap_or(self.target.constants.started)),
-            failure: readings.last_cycle.and_then(|cycle| cycle.verdict.err()).map(|cause| self.failure(cause)),
+            failure: self.cause().map(|cause| self.failure(cause)),
             warnings: self.warnings().into_iter().map(|warning| self.warning(warning)).collect(),
             schedule: target.schedule,
             interval_seconds: target.interval.into(),
@@ -191,7 +196,7 @@ impl Reading {
         let reason = self.last(Request::Token)?.outcome.err()?;
         let held = readings.token().held?;
         let left = if self.now.moment < held.expiry.moment { Leftover::Live } else { Leftover::Expired };
-        let failed_for = readings.last_cycle.and_then(|cycle| cycle.verdict.err()).map(|cause| cause.request);
+        let failed_for = self.cause().map(|cause| cause.request);
         let cause = Cause { request: Request::Token, reason };
         (failed_for != Some(Request::Token)).then_some((cause, left))
     }
