@@ -432,6 +432,10 @@ fn parameter_that_means_nothing_is_refused() {
     assert_eq!(refused("state", "broken"), InvalidSelection::State("broken".to_owned()));
     assert_eq!(refused("label", "environment"), InvalidSelection::Label("environment".to_owned()));
     assert_eq!(refused("limit", "-1"), InvalidSelection::Number { key: "limit", value: "-1".to_owned() });
+    let parameter = |name: &'static str| refused(name, "failing").to_string();
+    assert_eq!(parameter("sate"), "unknown parameter \"sate\"; did you mean state?");
+    assert!(parameter("verbose").ends_with("; there are state, request, reason, fault, label, q, limit, offset"));
+    refused("sate", "");
     let said = refused("reason", "broken").to_string();
     assert!(Reason::ALL.iter().all(|reason| said.contains(reason.as_str())), "{said}");
     let said = refused("state", "broken").to_string();

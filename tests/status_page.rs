@@ -72,9 +72,14 @@ fn links<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
 #[tokio::test]
 async fn browsers_are_told_to_run_and_load_nothing_but_ours_and_to_keep_nothing() {
     let served = Served::start(&["acme".to_owned()]).await;
-    for (path, status) in
-        [("/", 200), ("/targets/acme", 200), ("/targets/nobody", 404), ("/?label=x", 400), ("/?state=odd", 400)]
-    {
+    for (path, status) in [
+        ("/", 200),
+        ("/targets/acme", 200),
+        ("/targets/nobody", 404),
+        ("/?label=x", 400),
+        ("/?state=odd", 400),
+        ("/?sate=failing", 400),
+    ] {
         let page = served.get(path).await;
         assert_eq!(page.status, status, "{path}");
         for (name, value) in [

@@ -1,7 +1,5 @@
 //! What the address of the list asks for, and the addresses of lists that differ from it.
 
-use std::borrow::Cow;
-
 use url::form_urlencoded;
 
 use crate::telemetry::status::{Blamed, InvalidSelection, Selection, Standing};
@@ -40,8 +38,11 @@ impl Filter {
     pub(super) fn read(query: &str) -> (Self, Result<Selection, InvalidSelection>) {
         let pairs = || form_urlencoded::parse(query.as_bytes());
         // The API pages by other names.
-        let selects = |(key, _): &(Cow<'_, str>, Cow<'_, str>)| !["offset", "limit"].contains(&&**key);
-        let selection = Selection::of_query(pairs().filter(selects));
+        let of_api = pairs().map(|(key, _)| key).find(|key| ["offset", "limit"].contains(&&**key));
+        let selection = match of_api {
+            Some(key) => Err(InvalidSelection::Parameter { name: key.into_owned(), meant: Some("page") }),
+            None => Selection::of_query(pairs().filter(|(key, _)| key != "page")),
+        };
         let last = |wanted: &str| pairs().filter(|(key, _)| key == wanted).last().map(|(_, value)| value);
         let page = last("page").and_then(|page| page.parse().ok()).filter(|page| *page > 0).unwrap_or(1);
         let mut filter = Self {
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn selection_is_one_page_of_what_is_asked_for() {
-        let (_, selection) = Filter::read("q=+Acme+&label=team%3Da&state=failing&page=3&limit=1&offset=x");
+        let (_, selection) = Filter::read("q=+Acme+&label=team%3Da&state=failing&page=3");
         let expected = Selection {
             standing: Some(Standing::In(State::Failing)),
             labels: vec![("team".to_owned(), "a".to_owned())],
@@ -151,6 +152,14 @@ mod tests {
         let (filter, selection) = Filter::read("label=production&state=broken&q=Acme");
         assert_eq!(selection, Err(InvalidSelection::Label("production".to_owned())));
         assert_eq!((filter.text.as_str(), filter.labels), ("Acme", vec!["production".to_owned()]));
+    }
+
+    #[test]
+    fn pages_are_numbered_here_and_not_cut_out() {
+        let meant = Some("page");
+        let refused = |name: &str| Err(InvalidSelection::Parameter { name: name.to_owned(), meant });
+        assert_eq!(Filter::read("q=x&limit=5").1, refused("limit"));
+        assert_eq!(Filter::read("offset=50").1, refused("offset"));
     }
 
     #[test]

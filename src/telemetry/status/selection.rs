@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::model::fault::{Cause, Fault, Reason, Request};
+use crate::model::suggest::nearest;
 use crate::model::target::Target;
 use crate::telemetry::target::TargetMetrics;
 
@@ -49,6 +50,14 @@ pub struct Blamed {
 /// What was asked for cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSelection {
+    /// There is no such parameter.
+    #[error("unknown parameter {name:?}; {}", hint(.meant))]
+    Parameter {
+        /// What was written.
+        name: String,
+        /// What was probably meant.
+        meant: Option<&'static str>,
+    },
     /// There is no such state.
     #[error("state={0:?} is none; write failing, warned, pending or working")]
     State(String),
@@ -75,6 +84,13 @@ pub enum InvalidSelection {
         /// What was written.
         value: String,
     },
+}
+
+/// Every parameter.
+const PARAMETERS: [&str; 8] = ["state", "request", "reason", "fault", "label", "q", "limit", "offset"];
+
+fn hint(meant: &Option<&'static str>) -> String {
+    meant.map_or_else(|| format!("there are {}", PARAMETERS.join(", ")), |meant| format!("did you mean {meant}?"))
 }
 
 impl Standing {
@@ -131,14 +147,15 @@ impl Blamed {
 }
 
 impl Selection {
-    /// By the parameters of a query, decoded; empty ones and those of other names are passed over.
+    /// By the parameters of a query, decoded; empty ones are passed over.
     ///
     /// # Errors
-    /// When one of them has a value that means nothing.
+    /// When one of them has a name or a value that means nothing: what was misspelt must not look as if all targets fit.
     pub fn of_query<'a>(pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Result<Self, InvalidSelection> {
         let mut selection = Self::default();
-        for (key, value) in pairs.filter(|(_key, value)| !value.is_empty()) {
+        for (key, value) in pairs {
             match &*key {
+                known if value.is_empty() && PARAMETERS.contains(&known) => {}
                 "state" => {
                     let named = Standing::ALL.into_iter().find(|standing| standing.as_str() == value);
                     selection.standing = Some(named.ok_or_else(|| InvalidSelection::State(value.into_owned()))?);
@@ -154,7 +171,10 @@ impl Selection {
                 "q" => selection.text = value.trim().to_lowercase(),
                 "offset" => selection.offset = number("offset", &value)?,
                 "limit" => selection.limit = Some(number("limit", &value)?),
-                _ => {}
+                unknown => {
+                    let meant = nearest(unknown, &PARAMETERS);
+                    return Err(InvalidSelection::Parameter { name: unknown.to_owned(), meant });
+                }
             }
         }
         Ok(selection)
