@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -11,10 +11,11 @@ use bytes::Bytes;
 use serde::Serialize;
 use url::form_urlencoded;
 
-use crate::telemetry::status::{FleetStatus, InvalidSelection, Listing, Selection};
+use crate::telemetry::status::{FleetStatus, InvalidSelection, Listing, Selection, Status};
 
 use super::App;
 use super::body::Chunks;
+use super::turns::Turn;
 
 const JSON: &str = "application/json";
 
@@ -32,22 +33,34 @@ pub(super) fn selection(query: Option<&str>) -> Result<Selection, InvalidSelecti
     Selection::of_query(form_urlencoded::parse(query.unwrap_or_default().as_bytes()))
 }
 
-/// What `selection` selects, and the fleet. That takes some milliseconds for ten thousand targets, in which no probe is
-/// to wait for this thread.
-pub(super) async fn select(app: &App, selection: Selection) -> (FleetStatus, Listing) {
+/// What `read` makes of the status. To look at ten thousand targets takes some milliseconds, in which no probe is to wait
+/// for this thread.
+pub(super) async fn reading<T: Send + 'static>(
+    app: &App,
+    turn: Turn,
+    read: impl FnOnce(&Status) -> T + Send + 'static,
+) -> T {
     let status = app.metrics.status((app.now)());
-    let selecting = tokio::task::spawn_blocking(move || (status.fleet(), status.list(&selection)));
-    selecting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    let reading = tokio::task::spawn_blocking(move || {
+        let read = read(&status);
+        drop(turn);
+        read
+    });
+    reading.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// `GET /api/v1/targets`
-pub(super) async fn targets(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn targets(
+    State(app): State<Arc<App>>,
+    Extension(turn): Extension<Turn>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let selection = match selection(query.as_deref()) {
         Ok(selection) => selection,
         Err(invalid) => return error(StatusCode::BAD_REQUEST, "bad_data", &invalid.to_string()),
     };
     let offset = selection.offset;
-    let (fleet, listing) = select(&app, selection).await;
+    let (fleet, listing) = reading(&app, turn, move |status| (status.fleet(), status.list(&selection))).await;
     let pieces = ListChunks::new(&fleet, offset, listing);
     ([(CONTENT_TYPE, JSON)], Body::new(Chunks(pieces))).into_response()
 }

@@ -28,7 +28,7 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) fn router(app: App, limits: &Limits) -> Router {
     let settings = &app.settings;
-    let (scrapes, lists) = (Turns::new("scrapes", limits), Turns::new("lists", limits));
+    let [scrapes, lists, pages] = ["scrapes", "lists", "pages"].map(|kind| Turns::new(kind, limits));
     let in_turn = |turns: &Turns| from_fn_with_state(turns.clone(), in_turn);
     let router = Router::new()
         .route(&settings.at("/-/healthy"), get("oauth-probe-exporter is healthy.\n"))
@@ -40,9 +40,9 @@ pub(super) fn router(app: App, limits: &Limits) -> Router {
         .route(&settings.at("/api/v1/targets/{*name}"), get(api::target))
         .route(&settings.at("/config"), get(api::config).route_layer(in_turn(&lists)))
         .route(&settings.at("/probe"), get(probe))
-        .route(&settings.at("/sd"), get(discover))
+        .route(&settings.at("/sd"), get(discover).route_layer(in_turn(&lists)))
         .route(&settings.at(settings.telemetry_path()), get(metrics).route_layer(in_turn(&scrapes)));
-    let mut router = status::route(router, &app);
+    let mut router = status::route(router, &app, &pages);
     if !settings.route_prefix().is_empty() {
         let home = [(LOCATION, settings.at("/"))];
         let to_home = get((StatusCode::FOUND, home));

@@ -17,18 +17,21 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use url::form_urlencoded;
 
-use crate::telemetry::status::Listing;
+use crate::telemetry::status::{Listing, Status};
 
 use super::App;
+use super::api::reading;
+use super::turns::{Turn, Turns, in_turn};
 use filter::Filter;
 use fleet::List;
 use frame::Page;
@@ -48,21 +51,33 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (CACHE_CONTROL, "no-store"),
 ];
 
-/// Adds the pages and what they are made of.
-pub(super) fn route(router: Router<Arc<App>>, app: &App) -> Router<Arc<App>> {
+/// Adds the pages and what they are made of. Each page counts all targets, so that they take `turns`.
+pub(super) fn route(router: Router<Arc<App>>, app: &App, turns: &Turns) -> Router<Arc<App>> {
     let settings = &app.settings;
+    let in_turn = || from_fn_with_state(turns.clone(), in_turn);
     let router = router
         .route(&settings.at("/assets/{name}"), get(assets::serve))
-        .route(&settings.at("/targets/"), get(target_by_query))
+        .route(&settings.at("/targets/"), get(target_by_query).route_layer(in_turn()))
         // A proxy may have decoded the slashes of a name.
-        .route(&settings.at("/targets/{*name}"), get(target_by_path));
-    if settings.telemetry_path() == "/" { router } else { router.route(&settings.at("/"), get(fleet_page)) }
+        .route(&settings.at("/targets/{*name}"), get(target_by_path).route_layer(in_turn()));
+    match settings.telemetry_path() {
+        "/" => router,
+        _ => router.route(&settings.at("/"), get(fleet_page).route_layer(in_turn())),
+    }
 }
 
-async fn fleet_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let status = app.metrics.status((app.now)());
+async fn fleet_page(
+    State(app): State<Arc<App>>,
+    Extension(turn): Extension<Turn>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let metrics = metrics_link(&app);
+    reading(&app, turn, move |status| fleet_answer(status, &query.unwrap_or_default(), &metrics)).await
+}
+
+fn fleet_answer(status: &Status, query: &str, metrics: &str) -> Response {
     let fleet = status.fleet();
-    let (filter, selection) = Filter::read(&query.unwrap_or_default());
+    let (filter, selection) = Filter::read(query);
     let listing = selection.as_ref().ok().map(|selection| status.list(selection));
     let targets: Vec<_> = listing.iter().flat_map(Listing::targets).collect();
     let list = List {
@@ -75,24 +90,36 @@ async fn fleet_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> R
     };
     let code = if selection.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let (title, tone) = (fleet::title(&fleet.counts), Tone::of_fleet(&fleet.counts));
-    answer(code, &app, &Page { place: Place::Root, title: &title, tone, fleet: &fleet, content: list.render() })
+    answer(code, metrics, &Page { place: Place::Root, title: &title, tone, fleet: &fleet, content: list.render() })
 }
 
-async fn target_by_path(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    target_page(&app, &name)
+async fn target_by_path(
+    State(app): State<Arc<App>>,
+    Extension(turn): Extension<Turn>,
+    Path(name): Path<String>,
+) -> Response {
+    target_page(&app, turn, name).await
 }
 
 /// For names that cannot stand in a path.
-async fn target_by_query(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+async fn target_by_query(
+    State(app): State<Arc<App>>,
+    Extension(turn): Extension<Turn>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = query.unwrap_or_default();
     match form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name") {
-        Some((_, name)) => target_page(&app, &name),
+        Some((_, name)) => target_page(&app, turn, name.into_owned()).await,
         None => (StatusCode::FOUND, [(LOCATION, "../")]).into_response(),
     }
 }
 
-fn target_page(app: &App, name: &str) -> Response {
-    let status = app.metrics.status((app.now)());
+async fn target_page(app: &App, turn: Turn, name: String) -> Response {
+    let metrics = metrics_link(app);
+    reading(app, turn, move |status| target_answer(status, &name, &metrics)).await
+}
+
+fn target_answer(status: &Status, name: &str, metrics: &str) -> Response {
     let fleet = status.fleet();
     let (code, title, tone, content) = match status.details(name) {
         Some(details) => {
@@ -101,10 +128,14 @@ fn target_page(app: &App, name: &str) -> Response {
         }
         None => (StatusCode::NOT_FOUND, "no such target".to_owned(), Tone::Pending, target::unknown(name)),
     };
-    answer(code, app, &Page { place: Place::Targets, title: &title, tone, fleet: &fleet, content })
+    answer(code, metrics, &Page { place: Place::Targets, title: &title, tone, fleet: &fleet, content })
 }
 
-fn answer(code: StatusCode, app: &App, page: &Page<'_>) -> Response {
-    let metrics = app.settings.telemetry_path().trim_start_matches('/');
+/// Where the metrics are, seen from the list.
+fn metrics_link(app: &App) -> String {
+    app.settings.telemetry_path().trim_start_matches('/').to_owned()
+}
+
+fn answer(code: StatusCode, metrics: &str, page: &Page<'_>) -> Response {
     (code, HEADERS, page.render(metrics).into_string()).into_response()
 }

@@ -8,6 +8,9 @@ use crate::telemetry::target::TargetMetrics;
 use super::reading::{Rank, Reading};
 use super::summary::State;
 
+/// Different labels that can be asked for at once. Each is looked up for each target, and the page links to all but each.
+pub const MOST_LABELS: usize = 16;
+
 /// Which targets are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
@@ -41,6 +44,9 @@ pub enum InvalidSelection {
     /// No `=` in it.
     #[error("label={0:?} has no value; write label=NAME=VALUE")]
     Label(String),
+    /// They would take long to look up, and the page's links longer to write.
+    #[error("label is there more than {MOST_LABELS} times; ask for fewer labels")]
+    TooManyLabels,
     /// No number.
     #[error("{key}={value:?} is no whole number")]
     Number {
@@ -82,7 +88,14 @@ impl Selection {
                 "label" => {
                     let (name, wanted) =
                         value.split_once('=').ok_or_else(|| InvalidSelection::Label(value.clone().into_owned()))?;
-                    selection.labels.push((name.to_owned(), wanted.to_owned()));
+                    let label = (name.to_owned(), wanted.to_owned());
+                    if selection.labels.contains(&label) {
+                        continue;
+                    }
+                    if selection.labels.len() == MOST_LABELS {
+                        return Err(InvalidSelection::TooManyLabels);
+                    }
+                    selection.labels.push(label);
                 }
                 "q" => selection.text = value.trim().to_lowercase(),
                 "offset" => selection.offset = number("offset", &value)?,
