@@ -6,11 +6,14 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use axum::routing::MethodRouter;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::App;
+use super::body::compression;
 use super::connection::Connection;
 use super::limits::Limits;
 use super::protection::busy;
@@ -31,6 +34,11 @@ impl Turns {
         let turnstile = Turnstile::new(limits.large_answers, MOST_WAITING, Some(limits.large_answer_turn));
         Self { kind, turnstile }
     }
+
+    /// Has answers of `route` wait for their turn. They are compressed while they are sent.
+    pub(super) fn around(&self, route: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+        route.route_layer(compression()).route_layer(from_fn_with_state(self.clone(), in_turn))
+    }
 }
 
 /// A turn, which lasts until the answer has ended and everything that was given this has, too: what computes in another
@@ -41,7 +49,7 @@ pub(super) struct Turn {
 }
 
 /// Answers once there is room for one more answer of the kind, and counts it for as long as it is there.
-pub(super) async fn in_turn(
+async fn in_turn(
     State(turns): State<Turns>,
     Extension(connection): Extension<Arc<Connection>>,
     mut request: Request,
@@ -85,7 +93,6 @@ impl http_body::Body for Counted {
 #[cfg(test)]
 mod tests {
     use axum::Router;
-    use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use tokio::sync::mpsc;
     use tower::ServiceExt as _;

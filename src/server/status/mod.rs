@@ -22,7 +22,6 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, StatusCode};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use url::form_urlencoded;
@@ -31,7 +30,7 @@ use crate::telemetry::status::{Listing, Status};
 
 use super::App;
 use super::api::reading;
-use super::turns::{Turn, Turns, in_turn};
+use super::turns::{Turn, Turns};
 use filter::Filter;
 use fleet::List;
 use frame::Page;
@@ -54,15 +53,14 @@ const HEADERS: [(HeaderName, &str); 5] = [
 /// Adds the pages and what they are made of. Each page counts all targets, so that they take `turns`.
 pub(super) fn route(router: Router<Arc<App>>, app: &App, turns: &Turns) -> Router<Arc<App>> {
     let settings = &app.settings;
-    let in_turn = || from_fn_with_state(turns.clone(), in_turn);
     let router = router
         .route(&settings.at("/assets/{name}"), get(assets::serve))
-        .route(&settings.at("/targets/"), get(target_by_query).route_layer(in_turn()))
+        .route(&settings.at("/targets/"), turns.around(get(target_by_query)))
         // A proxy may have decoded the slashes of a name.
-        .route(&settings.at("/targets/{*name}"), get(target_by_path).route_layer(in_turn()));
+        .route(&settings.at("/targets/{*name}"), turns.around(get(target_by_path)));
     match settings.telemetry_path() {
         "/" => router,
-        _ => router.route(&settings.at("/"), get(fleet_page).route_layer(in_turn())),
+        _ => router.route(&settings.at("/"), turns.around(get(fleet_page))),
     }
 }
 
