@@ -224,7 +224,7 @@ async fn nothing_compresses_for_who_reads_nothing_unless_it_has_a_turn() {
     for (path, is_whole) in [("/metrics", false), ("/api/v1/targets", false), ("/api/v1/targets/t1", true)] {
         let answer = ask(&mut sender, path, ("accept-encoding", "gzip")).await.await.unwrap();
         let headers = answer.headers();
-        assert_eq!(headers.get("content-encoding").map(|value| value.as_bytes()), Some(&b"gzip"[..]), "{path}");
+        assert!(headers.get("content-encoding").is_some_and(|coding| coding == "gzip"), "{path}");
         assert_eq!(headers.contains_key("content-length"), is_whole, "{path}");
     }
     let answer = ask(&mut sender, "/no/such/path", ("accept-encoding", "gzip")).await.await.unwrap();
