@@ -217,6 +217,21 @@ async fn answer_for_which_there_is_no_window_ends_in_time() {
 }
 
 #[tokio::test]
+async fn nothing_compresses_for_who_reads_nothing_unless_it_has_a_turn() {
+    let (files, served) = files_and_server(patient(), 10).await;
+    let mut sender = client(&served, &files, 0).await;
+    // What is compressed as it is sent has no length that is known before.
+    for (path, is_whole) in [("/metrics", false), ("/api/v1/targets", false), ("/api/v1/targets/t1", false)] {
+        let answer = ask(&mut sender, path, ("accept-encoding", "gzip")).await.await.unwrap();
+        let headers = answer.headers();
+        assert!(headers.get("content-encoding").is_some_and(|coding| coding == "gzip"), "{path}");
+        assert_eq!(headers.contains_key("content-length"), is_whole, "{path}");
+    }
+    let answer = ask(&mut sender, "/no/such/path", ("accept-encoding", "gzip")).await.await.unwrap();
+    assert!(!answer.headers().contains_key("content-encoding"));
+}
+
+#[tokio::test]
 async fn connection_that_has_to_go_takes_its_requests_with_it() {
     let (files, served) = files_and_server(Limits { connections: 2, large_answers: 2, ..patient() }, 100).await;
     let mut unread = Vec::new();

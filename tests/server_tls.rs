@@ -306,6 +306,31 @@ async fn web_configuration_itself_changes_while_it_serves() {
     }
 }
 
+#[tokio::test]
+async fn half_a_web_configuration_lets_nobody_in_without_a_certificate() {
+    let files = Files::new();
+    let stranger = || files.client();
+    let (ours, theirs) =
+        (files.authority.issue("ours.example", |_| {}), files.authority.issue("theirs.example", |_| {}));
+    let whole =
+        "client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem\nclient_allowed_sans: [ours.example]";
+    let path = files.web_config(whole, "");
+    let served = Served::protected(&path, patient(), 1).await;
+    let lets_in_as_it_should = async || {
+        is_in(&served, files.client_with(&ours)).await
+            && !is_in(&served, files.client_with(&theirs)).await
+            && !is_in(&served, stranger()).await
+    };
+    assert!(lets_in_as_it_should().await);
+    // What a program has written so far, where it stopped at the end of a line; it is a valid file each time.
+    for lines in [0, 2] {
+        let half: Vec<_> = whole.lines().take(lines).collect();
+        files.web_config(&half.join("\n"), "");
+        tokio::time::sleep(LOOK).await;
+        assert!(lets_in_as_it_should().await, "{lines} lines");
+    }
+}
+
 #[test]
 fn files_that_are_of_no_use_at_the_start_are_all_named() {
     let files = Files::new();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -13,9 +13,9 @@ use url::form_urlencoded;
 use crate::telemetry::status::{FleetStatus, Selection};
 
 use super::App;
-use super::aside::aside;
 use super::body::Chunks;
 use super::json_list::{JsonList, write_json};
+use super::turns::Turn;
 
 const JSON: &str = "application/json";
 
@@ -23,13 +23,17 @@ const JSON: &str = "application/json";
 const YAML: &str = "text/plain; charset=utf-8";
 
 /// `GET /api/v1/targets`
-pub(super) async fn targets(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn targets(
+    State(app): State<Arc<App>>,
+    Extension(turn): Extension<Turn>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let selection = match Selection::of_query(form_urlencoded::parse(query.unwrap_or_default().as_bytes())) {
         Ok(selection) => selection,
         Err(invalid) => return error(StatusCode::BAD_REQUEST, "bad_data", &invalid.to_string()),
     };
     let status = app.metrics.status((app.now)());
-    let list = aside(move || {
+    let list = turn.aside(move || {
         let (fleet, listing) = (status.fleet(), status.list(&selection));
         let beginning = list_beginning(&fleet, listing.matching, selection.offset);
         let targets = (0..).map_while(move |place| listing.target(place));
@@ -47,9 +51,13 @@ fn list_beginning(fleet: &FleetStatus, matching: usize, offset: usize) -> Vec<u8
 }
 
 /// `GET /api/v1/targets/NAME`
-pub(super) async fn target(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+pub(super) async fn target(
+    State(app): State<Arc<App>>,
+    Extension(turn): Extension<Turn>,
+    Path(name): Path<String>,
+) -> Response {
     let status = app.metrics.status((app.now)());
-    aside(move || match status.details(&name) {
+    turn.aside(move || match status.details(&name) {
         Some(details) => success(&details),
         None => error(StatusCode::NOT_FOUND, "not_found", &format!("no target is named {name:?}")),
     })

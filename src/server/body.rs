@@ -1,13 +1,19 @@
-//! Bodies of answers: text made while it is sent, and the pace that leaves other tasks their turns.
+//! Bodies of answers: text made while it is sent, compressed or not, and the pace that leaves other tasks their turns.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use axum::body::Body as AnyBody;
+use axum::body::{Body as AnyBody, to_bytes};
+use axum::http::StatusCode;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::MethodRouter;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
 /// Text whose pieces are made as they are asked for.
 #[derive(Debug)]
@@ -19,6 +25,31 @@ impl<I: Iterator<Item = Bytes> + Unpin> Body for Chunks<I> {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.next().map(|chunk| Ok(Frame::data(chunk))))
+    }
+}
+
+/// For whoever asks for it.
+pub(super) fn compression() -> CompressionLayer {
+    // Text of this kind shrinks to a twentieth even so.
+    CompressionLayer::new().quality(CompressionLevel::Fastest)
+}
+
+/// Has small answers of `route` compressed before anything of them is sent.
+///
+/// What compresses takes 200 KB for as long as it is at work, and over HTTP/2 a client can have many answers wait for as
+/// long as it likes. So it is at work either at once, or where answers take turns.
+pub(super) fn compressed_whole<S: Clone + Send + Sync + 'static>(route: MethodRouter<S>) -> MethodRouter<S> {
+    route.route_layer(compression()).route_layer(map_response(whole))
+}
+
+async fn whole(answer: Response) -> Response {
+    let (head, body) = answer.into_parts();
+    match to_bytes(body, usize::MAX).await {
+        Ok(bytes) => Response::from_parts(head, AnyBody::from(bytes)),
+        Err(problem) => {
+            tracing::error!(%problem, "an answer cannot be compressed; this is a bug of the exporter");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
     }
 }
 

@@ -15,7 +15,8 @@ pub struct Limits {
     pub answer_timeout: Duration,
     /// Time for which nothing of an answer may be taken.
     pub unread_timeout: Duration,
-    /// Scrapes at one time, and the same of lists of all targets: each holds the numbers as they were at its beginning.
+    /// Scrapes at one time, and the same of lists of all targets and of pages: each looks at all of them, and holds the
+    /// numbers as they were at its beginning.
     pub large_answers: usize,
     /// Time after which one of them has to give way to one that waits.
     pub large_answer_turn: Duration,

@@ -8,52 +8,47 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tower_http::CompressionLevel;
-use tower_http::compression::CompressionLayer;
 use url::form_urlencoded;
 
 use super::App;
 use super::api;
-use super::body::{Chunks, Paced};
+use super::body::{Chunks, Paced, compressed_whole};
 use super::discovery::discover;
 use super::limits::Limits;
 use super::methods::{reload_takes_post, takes_get};
 use super::probe::probe;
 use super::status;
-use super::turns::{Turns, in_turn};
+use super::turns::Turns;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) fn router(app: App, limits: &Limits) -> Router {
     let settings = &app.settings;
-    let (scrapes, lists) = (Turns::new("scrapes", limits), Turns::new("lists", limits));
-    let in_turn = |turns: &Turns| from_fn_with_state(turns.clone(), in_turn);
+    let [scrapes, lists, pages] = ["scrapes", "lists", "pages"].map(|kind| Turns::new(kind, limits));
     let router = Router::new()
         .route(&settings.at("/-/healthy"), get("oauth-probe-exporter is healthy.\n"))
         // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
         .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
         .route(&settings.at("/-/reload"), post(reload).fallback(reload_takes_post))
-        .route(&settings.at("/api/v1/targets"), get(api::targets).route_layer(in_turn(&lists)))
+        .route(&settings.at("/api/v1/targets"), lists.around(get(api::targets)))
         // A name may have slashes in it, encoded or not.
-        .route(&settings.at("/api/v1/targets/{*name}"), get(api::target))
-        .route(&settings.at("/config"), get(api::config).route_layer(in_turn(&lists)))
-        .route(&settings.at("/probe"), get(probe))
-        .route(&settings.at("/sd"), get(discover))
-        .route(&settings.at(settings.telemetry_path()), get(metrics).route_layer(in_turn(&scrapes)));
-    let mut router = status::route(router, &app);
+        .route(&settings.at("/api/v1/targets/{*name}"), pages.around(get(api::target)))
+        .route(&settings.at("/config"), lists.around(get(api::config)))
+        .route(&settings.at("/probe"), compressed_whole(get(probe)))
+        .route(&settings.at("/sd"), lists.around(get(discover)))
+        .route(&settings.at(settings.telemetry_path()), scrapes.around(get(metrics)));
+    let mut router = status::route(router, &app, &pages);
     if !settings.route_prefix().is_empty() {
         let home = [(LOCATION, settings.at("/"))];
         let to_home = get((StatusCode::FOUND, home));
         router = router.route("/", to_home.clone()).route(settings.route_prefix(), to_home);
     }
-    // Text of this kind shrinks to a twentieth even so.
-    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
     let pace = map_response(async |answer: Response| answer.map(|body| Body::new(Paced::new(body))));
     let router = router.method_not_allowed_fallback(takes_get).fallback(not_found);
-    router.layer(compression).layer(pace).with_state(Arc::new(app))
+    router.layer(pace).with_state(Arc::new(app))
 }
 
 /// `?target=NAME`, repeatable, limits what is shown to these targets.

@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout};
 
 use crate::model::secret::Fingerprint;
-use crate::model::web::WebConfig;
+use crate::model::web::{ClientAuth, WebConfig};
 
 use super::protection::{Protection, Shared};
 use super::tls::Pems;
@@ -171,8 +171,8 @@ impl Security {
     }
 }
 
-/// A file is empty for a moment while some programs write it, and an empty one is valid. So what it protects is never
-/// taken away while the port is open.
+/// A file is empty for a moment while some programs write it, then half of what it will be, and both can be valid. So what
+/// it protects is never taken away while the port is open.
 fn keeps_protecting(before: &WebConfig, now: &WebConfig) -> Result<(), String> {
     if before.tls.is_some() != now.tls.is_some() {
         return Err("TLS is switched on and off by a restart alone".to_owned());
@@ -180,7 +180,20 @@ fn keeps_protecting(before: &WebConfig, now: &WebConfig) -> Result<(), String> {
     if !before.users.is_empty() && now.users.is_empty() {
         return Err("all basic_auth_users are gone, which takes a restart to let everybody in".to_owned());
     }
+    if demands(before).iter().zip(demands(now)).any(|(before, now)| *before && !now) {
+        return Err("client certificates are asked for less strictly, which takes a restart".to_owned());
+    }
     Ok(())
+}
+
+/// What clients must show in the handshake: a certificate, one that is verified if there is one, one with a certain name.
+fn demands(config: &WebConfig) -> [bool; 3] {
+    match config.tls.as_ref().map_or(&ClientAuth::None, |tls| &tls.client_auth) {
+        ClientAuth::None | ClientAuth::Request => [false, false, false],
+        ClientAuth::RequireAny => [true, false, false],
+        ClientAuth::VerifyIfGiven(_) => [false, true, false],
+        ClientAuth::Require { allowed_names, .. } => [true, true, !allowed_names.is_empty()],
+    }
 }
 
 /// Tells contents apart; worth nothing outside this process.

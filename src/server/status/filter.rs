@@ -2,7 +2,7 @@
 
 use url::form_urlencoded;
 
-use crate::telemetry::status::{Blamed, InvalidSelection, Selection, Standing};
+use crate::telemetry::status::{Blamed, InvalidSelection, MOST_LABELS, Selection, Standing};
 
 use super::links::Place;
 
@@ -45,14 +45,14 @@ impl Filter {
         };
         let last = |wanted: &str| pairs().filter(|(key, _)| key == wanted).last().map(|(_, value)| value);
         let page = last("page").and_then(|page| page.parse().ok()).filter(|page| *page > 0).unwrap_or(1);
-        let mut filter = Self {
+        let labels = pairs().filter(|(key, _)| key == "label").map(|(_, label)| label.trim().to_owned());
+        let filter = Self {
             text: last("q").map(|text| text.trim().to_owned()).unwrap_or_default(),
-            labels: pairs().filter(|(key, _)| key == "label").map(|(_, label)| label.trim().to_owned()).collect(),
+            labels: few_different(labels.filter(|label| !label.is_empty())),
             standing: selection.as_ref().ok().and_then(|selection| selection.standing),
             blamed: selection.as_ref().map(|selection| selection.blamed).unwrap_or_default(),
             page,
         };
-        filter.labels.retain(|label| !label.is_empty());
         let offset = (page - 1).saturating_mul(PAGE_SIZE);
         (filter, selection.map(|selection| Selection { offset, limit: Some(PAGE_SIZE), ..selection }))
     }
@@ -104,6 +104,17 @@ impl Filter {
         more.labels.push(label.to_owned());
         more
     }
+}
+
+/// Each once, and no more of them than anybody can ask for.
+fn few_different(labels: impl Iterator<Item = String>) -> Vec<String> {
+    let mut few = Vec::new();
+    for label in labels {
+        if few.len() < MOST_LABELS && !few.contains(&label) {
+            few.push(label);
+        }
+    }
+    few
 }
 
 #[cfg(test)]
@@ -160,6 +171,21 @@ mod tests {
         let refused = |name: &str| Err(InvalidSelection::Parameter { name: name.to_owned(), meant });
         assert_eq!(Filter::read("q=x&limit=5").1, refused("limit"));
         assert_eq!(Filter::read("offset=50").1, refused("offset"));
+    }
+
+    #[test]
+    fn label_that_is_asked_for_again_and_again_is_asked_for_once() {
+        let (filter, selection) = Filter::read(&"label=a%3Db&".repeat(900));
+        assert_eq!(selection.expect("one label").labels.len(), 1);
+        assert_eq!(filter.link(Place::Root), "./?label=a%3Db");
+    }
+
+    #[test]
+    fn more_labels_than_are_looked_up_are_a_mistake_and_make_no_long_page() {
+        let query: String = (0..900).map(|number| format!("label={number}%3D&")).collect();
+        let (filter, selection) = Filter::read(&query);
+        assert_eq!(selection, Err(InvalidSelection::TooManyLabels));
+        assert_eq!(filter.labels.len(), MOST_LABELS);
     }
 
     #[test]

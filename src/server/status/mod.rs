@@ -17,7 +17,7 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -29,7 +29,7 @@ use url::form_urlencoded;
 use crate::telemetry::status::Listing;
 
 use super::App;
-use super::aside::aside;
+use super::turns::{Turn, Turns};
 use filter::Filter;
 use fleet::List;
 use frame::Page;
@@ -49,19 +49,26 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (CACHE_CONTROL, "no-store"),
 ];
 
-/// Adds the pages and what they are made of.
-pub(super) fn route(router: Router<Arc<App>>, app: &App) -> Router<Arc<App>> {
+/// Adds the pages and what they are made of. Each page counts all targets, so that they take `turns`.
+pub(super) fn route(router: Router<Arc<App>>, app: &App, turns: &Turns) -> Router<Arc<App>> {
     let settings = &app.settings;
     let router = router
         .route(&settings.at("/assets/{name}"), get(assets::serve))
-        .route(&settings.at("/targets/"), get(target_by_query))
+        .route(&settings.at("/targets/"), turns.around(get(target_by_query)))
         // A proxy may have decoded the slashes of a name.
-        .route(&settings.at("/targets/{*name}"), get(target_by_path));
-    if settings.telemetry_path() == "/" { router } else { router.route(&settings.at("/"), get(fleet_page)) }
+        .route(&settings.at("/targets/{*name}"), turns.around(get(target_by_path)));
+    match settings.telemetry_path() {
+        "/" => router,
+        _ => router.route(&settings.at("/"), turns.around(get(fleet_page))),
+    }
 }
 
-async fn fleet_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    aside(move || list_page(&app, &query.unwrap_or_default())).await
+async fn fleet_page(
+    State(app): State<Arc<App>>,
+    Extension(turn): Extension<Turn>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    turn.aside(move || list_page(&app, &query.unwrap_or_default())).await
 }
 
 fn list_page(app: &App, query: &str) -> Response {
@@ -83,17 +90,25 @@ fn list_page(app: &App, query: &str) -> Response {
     answer(code, app, &Page { place: Place::Root, title: &title, tone, fleet: &fleet, content: list.render() })
 }
 
-async fn target_by_path(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    aside(move || target_page(&app, &name)).await
+async fn target_by_path(
+    State(app): State<Arc<App>>,
+    Extension(turn): Extension<Turn>,
+    Path(name): Path<String>,
+) -> Response {
+    turn.aside(move || target_page(&app, &name)).await
 }
 
 /// For names that cannot stand in a path.
-async fn target_by_query(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+async fn target_by_query(
+    State(app): State<Arc<App>>,
+    Extension(turn): Extension<Turn>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = query.unwrap_or_default();
     match form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name") {
         Some((_, name)) => {
             let name = name.into_owned();
-            aside(move || target_page(&app, &name)).await
+            turn.aside(move || target_page(&app, &name)).await
         }
         None => (StatusCode::FOUND, [(LOCATION, "../")]).into_response(),
     }

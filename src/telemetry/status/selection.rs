@@ -10,6 +10,9 @@ use crate::telemetry::target::TargetMetrics;
 use super::reading::{Rank, Reading};
 use super::summary::State;
 
+/// Different labels that can be asked for at once. Each is looked up for each target, and the page links to all but each.
+pub const MOST_LABELS: usize = 16;
+
 /// Which targets are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
@@ -76,6 +79,9 @@ pub enum InvalidSelection {
         "{0:?} is no label with a value; write NAME=VALUE, such as environment=production (in the address: label=NAME=VALUE)"
     )]
     Label(String),
+    /// They would take long to look up, and the page's links longer to write.
+    #[error("label is there more than {MOST_LABELS} times; ask for fewer labels")]
+    TooManyLabels,
     /// No number.
     #[error("{key}={value:?} is no whole number")]
     Number {
@@ -166,7 +172,14 @@ impl Selection {
                 "label" => {
                     let (name, wanted) =
                         value.split_once('=').ok_or_else(|| InvalidSelection::Label(value.clone().into_owned()))?;
-                    selection.labels.push((name.to_owned(), wanted.to_owned()));
+                    let label = (name.to_owned(), wanted.to_owned());
+                    if selection.labels.contains(&label) {
+                        continue;
+                    }
+                    if selection.labels.len() == MOST_LABELS {
+                        return Err(InvalidSelection::TooManyLabels);
+                    }
+                    selection.labels.push(label);
                 }
                 "q" => selection.text = value.trim().to_lowercase(),
                 "offset" => selection.offset = number("offset", &value)?,
