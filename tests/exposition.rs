@@ -49,7 +49,11 @@ fn past(target: usize) -> Vec<CycleReport> {
         let mut early = failed(Ping, Reason::TokenRejected, Some(401), 60.0, 0.02);
         early.rejected_early = true;
         let again = answered(Token, TokenUnchanged, 60.1, 6.0);
-        let view = TokenView { expires_in_missing: Some(true), scopes_missing: Some(2), ..held(0.0, 30.0) };
+        let view = TokenView {
+            expires_in_missing: Some(true),
+            scopes_missing: Some(["a", "b"].map(str::to_owned).into()),
+            ..held(0.0, 30.0)
+        };
         cycle(60.0, 67.0, Err(cause(Ping, Reason::TokenRejected)), vec![early, again], view)
     };
     let unresolved = || {

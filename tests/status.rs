@@ -164,8 +164,12 @@ fn warnings_come_and_go_with_what_they_warn_of() {
     assert_eq!(kinds(&summary(&[refused.clone()], 3600.0)), ["token_rejected_early"]);
     assert!(kinds(&summary(&[refused], 3601.0)).is_empty());
     let mut scopes = quiet(good(0.0));
-    scopes.token.scopes_missing = Some(2);
-    assert_eq!(kinds(&summary(&[scopes], 1.0)), ["scopes_missing"]);
+    scopes.token.scopes_missing = Some(["read", "write"].map(str::to_owned).into());
+    let warned = summary(&[scopes], 1.0);
+    assert_eq!(
+        (kinds(&warned), &*warned.warnings[0].scopes),
+        (vec!["scopes_missing"], &["read", "write"].map(str::to_owned)[..])
+    );
     // The chain of the reports' servers expires after 2e6 s, our certificate after 1e6 s.
     let two_weeks = 14.0 * 86_400.0;
     assert!(kinds(&summary(&[quiet(good(0.0))], 2e6 - two_weeks)).is_empty());

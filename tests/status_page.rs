@@ -142,7 +142,7 @@ async fn target_that_nobody_probes_any_more_works_no_longer_but_worked_once() {
     served.record_good("acme", 160);
     for path in ["/", "/targets/acme"] {
         let text = served.get(path).await.text().replace('\u{a0}', " ");
-        assert!(text.contains("Worked 3 min") && !text.contains("Works for"), "{path}: {text}");
+        assert!(text.contains("Worked 3 min") && !text.contains("Working for"), "{path}: {text}");
         assert!(text.contains("nothing here is current") && text.contains("restart the exporter"), "{path}: {text}");
     }
 }

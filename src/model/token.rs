@@ -1,5 +1,6 @@
 //! A token's life: what is held, what was refused, when to ask again. Every rule is a function of `now`.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::back_off::{BackOff, Circumstances};
@@ -65,7 +66,7 @@ pub struct TokenState {
 #[derive(Clone, Debug)]
 struct AnswerNotes {
     expires_in: Basis,
-    scopes_missing: Vec<String>,
+    scopes_missing: Arc<[String]>,
 }
 
 /// A token request, as far as the token's life is concerned.
@@ -78,7 +79,7 @@ pub struct Asked {
 }
 
 /// What is shown of a token.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TokenView {
     /// The token that is held, expired or not.
     pub held: Option<HeldView>,
@@ -86,8 +87,8 @@ pub struct TokenView {
     pub next_request: Option<SystemTime>,
     /// Whether the last answer had no `expires_in`.
     pub expires_in_missing: Option<bool>,
-    /// How many expected scopes the last answer did not grant.
-    pub scopes_missing: Option<usize>,
+    /// Which expected scopes the last answer did not grant, by their names in the configuration.
+    pub scopes_missing: Option<Arc<[String]>>,
 }
 
 impl TokenState {
@@ -182,7 +183,7 @@ impl TokenState {
         let policy = &settings.policy;
         self.last_answer = Some(AnswerNotes {
             expires_in: if answer.expires_in.is_some() { Basis::Stated } else { Basis::Assumed },
-            scopes_missing: settings.scopes_missing(answer.scopes.as_deref()),
+            scopes_missing: settings.scopes_missing(answer.scopes.as_deref()).into(),
         });
         self.note_asked(asked);
         self.answered = Some(asked.at.moment);
@@ -282,7 +283,7 @@ impl TokenState {
             }),
             next_request: self.asked.map(|asked| asked.wall_at(self.next_request(now, asked.moment, policy))),
             expires_in_missing: self.last_answer.as_ref().map(|answer| answer.expires_in == Basis::Assumed),
-            scopes_missing: self.last_answer.as_ref().map(|answer| answer.scopes_missing.len()),
+            scopes_missing: self.last_answer.as_ref().map(|answer| Arc::clone(&answer.scopes_missing)),
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) struct Readings {
 }
 
 /// What is known of a token and of the last request for one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Legacy {
     token: TokenView,
     attempt: Option<LastAttempt>,
@@ -138,13 +138,13 @@ impl Readings {
     /// This target goes on with the token of that one. No number is taken over: to Prometheus they begin anew.
     pub(super) fn take_over_token(&mut self, before: &Self) {
         let (attempt, last_success) = (before.last(Request::Token).copied(), before.last_good(Request::Token));
-        self.legacy = Some(Box::new(Legacy { token: before.token(), attempt, last_success }));
+        self.legacy = Some(Box::new(Legacy { token: before.token().clone(), attempt, last_success }));
     }
 
     /// The token as it is, also before the first cycle after a reload.
-    pub(super) fn token(&self) -> TokenView {
+    pub(super) fn token(&self) -> &TokenView {
         let legacy = self.legacy.as_ref().filter(|_| self.last_cycle.is_none());
-        legacy.map_or(self.token, |legacy| legacy.token)
+        legacy.map_or(&self.token, |legacy| &legacy.token)
     }
 
     /// The last attempt at a request, be it before a reload.
@@ -177,7 +177,7 @@ impl Readings {
         }
         let ping = if report.last(Request::Ping).is_some() { Pinged::Yes } else { Pinged::No };
         self.last_cycle = Some(LastCycle { ended, verdict: report.verdict, ping });
-        self.token = report.token;
+        self.token = report.token.clone();
     }
 
     pub(super) fn record_check(&mut self, outcome: &CheckOutcome) {

@@ -116,7 +116,7 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn token_scopes_missing(&self) -> Option<Value> {
-        self.readings.token.scopes_missing.map(|count| Value::Count(count as u64))
+        self.readings.token.scopes_missing.as_ref().map(|names| Value::Count(names.len() as u64))
     }
 
     pub(super) fn next_token_request(&self) -> Option<Value> {

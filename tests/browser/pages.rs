@@ -64,7 +64,7 @@ async fn failing_target_comes_first_with_what_whose_and_what_to_do() {
     assert_eq!(browser.texts("h3").await, ["zzz"]);
     let card = &browser.texts(".card").await[0];
     for part in [
-        "Fails for",
+        "Failing for",
         "since",
         "Ping was answered with status 503",
         "server_error, fault resource_server",

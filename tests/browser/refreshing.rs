@@ -65,15 +65,15 @@ async fn exporter_that_answers_no_more_is_said_until_it_answers_again() {
     let browser = Browser::start().await;
     browser.run_first(HOLD_TIMERS).await;
     browser.open(&stage.url("/")).await;
-    refresh_until(&browser, "The target works").await;
+    refresh_until(&browser, "acme works").await;
     stage.stop().await;
     refresh_until(&browser, "No answer since ").await;
     assert_eq!(browser.title().await, "no answer · all working · oauth-probe");
-    assert!(browser.text().await.contains("The target works"), "what was known stays");
+    assert!(browser.text().await.contains("acme works"), "what was known stays");
     stage.restart().await;
     fire(&browser).await;
     assert_eq!(browser.texts("#silence").await, [""]);
-    refresh_until(&browser, "The target works").await;
+    refresh_until(&browser, "acme works").await;
     assert_eq!(browser.title().await, "all working · oauth-probe");
 }
 

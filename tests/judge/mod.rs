@@ -224,8 +224,8 @@ impl Of<'_> {
         if let Some(missing) = token.expires_in_missing {
             self.set("token_expires_in_missing", &[], f64::from(u8::from(missing)));
         }
-        if let Some(missing) = token.scopes_missing {
-            self.set("token_scopes_missing", &[], missing as f64);
+        if let Some(missing) = &token.scopes_missing {
+            self.set("token_scopes_missing", &[], missing.len() as f64);
         }
         let Some(held) = token.held else { return self.set("token_held", &[], 0.0) };
         self.set("token_held", &[], f64::from(u8::from(now.moment < held.expiry.moment)));

@@ -87,7 +87,7 @@ pub fn held(issued: f64, lifetime: f64) -> TokenView {
         }),
         next_request: Some(at(issued + 300.0).wall),
         expires_in_missing: Some(false),
-        scopes_missing: Some(0),
+        scopes_missing: Some(Arc::new([])),
     }
 }
 

@@ -102,6 +102,13 @@ pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now:
                 (None, _) => {},
             }
             @if let Some(check) = warning.check { " The check is " code { (check.as_str()) } "." }
+            @if !warning.scopes.is_empty() {
+                " Missing: "
+                @for (place, scope) in warning.scopes.iter().enumerate() {
+                    @if place > 0 { ", " } code { (scope) }
+                }
+                "."
+            }
             @if let (Some(_), Some(token)) = (&warning.failure, token) {
                 (if token.expires > now { " It expires " } else { " It expired " }) (distance(token.expires, now)) ", at " (time(token.expires, now)) "."
             }

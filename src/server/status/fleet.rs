@@ -36,7 +36,7 @@ pub(super) struct List<'a> {
 pub(super) fn title(counts: &Counts) -> String {
     match Tone::of_fleet(counts) {
         Tone::Failing => format!("{} failing", grouped(counts.failing)),
-        Tone::Warned => count(counts.warned, "warning", "warnings"),
+        Tone::Warned => count(counts.warned, "with a warning", "with warnings"),
         Tone::Pending => "not probed yet".to_owned(),
         Tone::Working if counts.pending > 0 => format!("{} working", grouped(counts.working)),
         Tone::Working => "all working".to_owned(),
@@ -47,7 +47,7 @@ impl List<'_> {
     pub(super) fn render(&self) -> Markup {
         let Self { fleet, matching, targets, .. } = self;
         html! {
-            div .headline role="status" { h1 { (headline(&fleet.counts)) } }
+            div .headline role="status" { h1 { (headline(&fleet.counts, self.only_target())) } }
             (self.standings())
             (self.causes())
             @if fleet.counts.total > 1 { (self.form()) }
@@ -61,6 +61,12 @@ impl List<'_> {
             @for tone in Tone::ALL { (self.section(tone)) }
             (self.pages())
         }
+    }
+
+    /// How to call the target, if there is but one.
+    fn only_target(&self) -> &str {
+        let only = self.targets.first().filter(|_| self.fleet.counts.total == 1);
+        only.map_or("The target", |target| &target.target)
     }
 
     /// How many targets are how; each leads to them.
@@ -87,7 +93,11 @@ impl List<'_> {
                         li {
                             a href=(link(Some(tone))) aria-current=[current(Some(tone))] {
                                 (tone.icon()) span .number { (grouped(number(tone))) } " "
-                                (if tone == Tone::Warned { "with a warning" } else { tone.as_str() })
+                                (match (tone, number(tone)) {
+                                    (Tone::Warned, 1) => "with a warning",
+                                    (Tone::Warned, _) => "with warnings",
+                                    _ => tone.as_str(),
+                                })
                             }
                         }
                     }
@@ -212,20 +222,20 @@ impl List<'_> {
 }
 
 /// What there is to know, in a sentence.
-fn headline(counts: &Counts) -> String {
+fn headline(counts: &Counts, only: &str) -> String {
     let Counts { failing, pending, working: _, total, warned, .. } = *counts;
     let look = if warned == 1 { "1 is worth a look" } else { "some are worth a look" };
     match (Tone::of_fleet(counts), total) {
-        (Tone::Failing, 1) => "The target fails".to_owned(),
+        (Tone::Failing, 1) => format!("{only} fails"),
         (Tone::Failing, _) if failing == total => format!("All {} targets fail", grouped(total)),
         (Tone::Failing, _) if failing == 1 => format!("1 of {} targets fails", grouped(total)),
         (Tone::Failing, _) => format!("{} of {} targets fail", grouped(failing), grouped(total)),
-        (Tone::Warned, 1) => "The target works, but is worth a look".to_owned(),
+        (Tone::Warned, 1) => format!("{only} does not fail, but is worth a look"),
         (Tone::Warned, _) => format!("No target fails, {look}"),
-        (Tone::Working, 1) => "The target works".to_owned(),
+        (Tone::Working, 1) => format!("{only} works"),
         (Tone::Working, _) if pending == 0 => format!("All {} targets work", grouped(total)),
         (Tone::Working, _) => format!("No target fails; {} not probed yet", grouped(pending)),
-        (Tone::Pending, 1) => "The target has not been probed yet".to_owned(),
+        (Tone::Pending, 1) => format!("{only} has not been probed yet"),
         (Tone::Pending, _) => "No target has been probed yet".to_owned(),
     }
 }

@@ -95,8 +95,8 @@ pub(super) fn since(target: &TargetSummary, now: Timestamp) -> Markup {
     }
     html! {
         @match target.state {
-            State::Failing => { strong { "Fails for " (for_how_long) } (at) },
-            State::Working => { "Works for " (for_how_long) (at) },
+            State::Failing => { strong { "Failing for " (for_how_long) } (at) },
+            State::Working => { "Working for " (for_how_long) (at) },
             State::Pending => {
                 @match (target.schedule, target.next_cycle) {
                     (ScheduleMode::On, Some(next)) => { "First cycle in " (span(now.until(next))) },

@@ -151,9 +151,12 @@ mod tests {
     #[test]
     fn plot_says_in_words_what_it_shows() {
         let dots = [Dot::Good(Seconds(0.083)), Dot::Failed, Dot::Good(Seconds(0.12))];
-        let expected = "Ping: in the last 3 cycles, 1 failed; the good ones took 83 ms to 120 ms; the objective is 1s";
+        let expected = "Ping: in the last 3 cycles, 1 failed; the good ones took 83 ms to 120 ms; the objective is 1 s";
         assert_eq!(in_words("Ping", &dots, Seconds(1.0)).replace('\u{a0}', " "), expected);
         assert!(in_words("Ping", &dots[1..2], Seconds(1.0)).starts_with("Ping: in the last cycle, 1 failed;"));
-        assert_eq!(in_words("Ping", &[], Seconds(0.5)), "Ping: no cycle has ended yet; the objective is 500ms");
+        assert_eq!(
+            in_words("Ping", &[], Seconds(0.5)).replace('\u{a0}', " "),
+            "Ping: no cycle has ended yet; the objective is 500 ms"
+        );
     }
 }

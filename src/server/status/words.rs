@@ -1,7 +1,5 @@
 //! Times and spans of time as a person reads them: in UTC, with how long ago or how long still beside it.
 
-use std::time::Duration;
-
 use maud::{Markup, html};
 
 use crate::telemetry::status::{Seconds, Timestamp};
@@ -46,9 +44,14 @@ pub(super) fn latency(seconds: Seconds) -> String {
     }
 }
 
-/// A configured span, as the configuration writes it.
+/// A configured span, which is a round number.
 pub(super) fn bound(seconds: Seconds) -> String {
-    humantime::format_duration(Duration::try_from_secs_f64(seconds.0).unwrap_or_default()).to_string()
+    let round = |number: f64| (number * 1000.0).round() / 1000.0;
+    match seconds.0 {
+        ..1.0 => format!("{}{SPACE}ms", round(seconds.0 * 1000.0)),
+        ..60.0 => format!("{}{SPACE}s", round(seconds.0)),
+        _ => span(seconds),
+    }
 }
 
 /// The time of day, with the date if that is another one than that of `now`.
@@ -121,6 +124,15 @@ mod tests {
             (-90.0, "1 min 30 s"),
         ] {
             assert_eq!(span(Seconds(seconds)).replace(SPACE, " "), expected);
+        }
+    }
+
+    #[test]
+    fn bounds_are_as_round_as_they_were_written() {
+        for (seconds, expected) in
+            [(0.25, "250 ms"), (0.1, "100 ms"), (2.0, "2 s"), (1.5, "1.5 s"), (90.0, "1 min 30 s")]
+        {
+            assert_eq!(bound(Seconds(seconds)).replace(SPACE, " "), expected);
         }
     }
 

@@ -175,7 +175,7 @@ impl Reading {
             refresh_failure: self.refresh_failure(),
             rejected_early: readings.last_rejected_early.map(time),
             slow_in_a_row: [0, 1].map(|request| readings.requests[request].slow_in_a_row),
-            scopes_missing: readings.token().scopes_missing.unwrap_or_default(),
+            scopes_missing: self.scopes_missing().len(),
             checks: &outcomes,
             certificates: [0, 1].map(|request| readings.requests[request].server_chain.map(|chain| chain.earliest)),
             client_certificate: readings.requests.iter().filter_map(|seen| seen.client_certificate_expiry).min(),
@@ -208,6 +208,10 @@ impl Reading {
         (failed_for != Some(Request::Token)).then_some((cause, left))
     }
 
+    fn scopes_missing(&self) -> &[String] {
+        self.readings.token().scopes_missing.as_deref().unwrap_or_default()
+    }
+
     fn warning(&self, warning: Warning) -> WarningStatus {
         let advice = warning.advice();
         let mut status = WarningStatus::new(warning.kind(), advice);
@@ -223,7 +227,7 @@ impl Reading {
             | Warning::ClientCertificateExpiry(at)
             | Warning::ClientSecretExpiry(at) => status.at = Some(at.into()),
             Warning::Slow(request) => status.request = Some(request),
-            Warning::ScopesMissing => {}
+            Warning::ScopesMissing => status.scopes = self.scopes_missing().to_vec(),
         }
         status
     }
@@ -238,7 +242,7 @@ impl Reading {
             expires_in_seconds: Seconds::rounded(now.seconds_until(held.expiry.moment)),
             refresh: held.expiry.wall_at(held.expiry.moment.minus(held.margin)).into(),
             expires_in_missing: self.readings.token().expires_in_missing.unwrap_or_default(),
-            scopes_missing: self.readings.token().scopes_missing.unwrap_or_default(),
+            scopes_missing: self.scopes_missing().len(),
         }
     }
 

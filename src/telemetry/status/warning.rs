@@ -28,6 +28,9 @@ pub struct WarningStatus {
     /// Which check it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// Which scopes are missing, by their names in the configuration.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
     /// How the token request failed, if it warns of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureStatus>,
@@ -36,6 +39,6 @@ pub struct WarningStatus {
 impl WarningStatus {
     pub(super) const fn new(kind: WarningKind, advice: Advice) -> Self {
         let Advice { meaning, remedy } = advice;
-        Self { kind, meaning, remedy, at: None, request: None, check: None, failure: None }
+        Self { kind, meaning, remedy, at: None, request: None, check: None, scopes: Vec::new(), failure: None }
     }
 }
