@@ -52,6 +52,11 @@ impl Process {
         (Self { child, _stdin: stdin, log }, stdout)
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("nobody has waited for its end")
+    }
+
     /// Whether the child has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
