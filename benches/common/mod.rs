@@ -1,6 +1,7 @@
 //! What benchmarks share: when they run, where they ran, quantiles and bounds, what a process uses, and a server.
 #![allow(dead_code, unused_imports, reason = "each benchmark uses its own part of this module")]
 
+mod asked;
 mod bounds;
 mod process;
 mod quantiles;
@@ -8,6 +9,7 @@ mod request;
 mod server;
 mod surroundings;
 
+pub(crate) use asked::is_asked_for;
 pub(crate) use bounds::Bounds;
 pub(crate) use process::{Memory, Watched};
 pub(crate) use quantiles::Quantiles;
@@ -19,16 +21,6 @@ pub(crate) use surroundings::Surroundings;
 pub(crate) const TOKEN: &str = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
 /// What the API answers.
 pub(crate) const PONG: &str = r#"{"info":"pong","status":1}"#;
-
-/// Whether `cargo bench` runs this. `cargo test --all-targets` runs benchmarks, too, but bounds on time are no matter of
-/// tests.
-pub(crate) fn is_asked_for(name: &str) -> bool {
-    let asked = std::env::args().any(|argument| argument == "--bench");
-    if !asked {
-        println!("a benchmark: cargo bench --bench {name}");
-    }
-    asked
-}
 
 /// The sum of a family's samples, whatever their labels.
 pub(crate) fn sum(scrape: &str, family: &str) -> f64 {
