@@ -167,7 +167,7 @@ fn configuration(criterion: &mut Criterion) {
     }
     let parse = || config::parse(&text, "probe.yml", &|_| None).unwrap().targets.len();
     let mut group = criterion.benchmark_group("configuration");
-    group.sample_size(20).throughput(Throughput::Elements(TARGETS));
+    group.sample_size(10).throughput(Throughput::Elements(TARGETS));
     group.bench_function("1,000 targets", |bencher| bencher.iter(parse));
     group.finish();
 }

@@ -80,8 +80,4 @@ impl Turn {
     pub(crate) fn microseconds_per_ping(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.pings as f64
     }
-
-    pub(crate) fn token_requests_per_ping(&self) -> f64 {
-        self.token_requests as f64 / self.pings_since_start as f64
-    }
 }

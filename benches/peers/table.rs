@@ -8,7 +8,7 @@ use crate::party::Party;
 use crate::stage::{RATE, Turn};
 
 const HEADING: &str = "\
-| who | CPU per ping, µs: median | least | most | times bare | pings | token requests per ping | failed |
+| who | CPU per ping, µs: median | least | most | times bare | pings | token requests in a turn | failed |
 | --- | --: | --: | --: | --: | --: | --: | --: |";
 
 /// A row for each of them.
@@ -20,9 +20,10 @@ struct Row {
     cpu_per_ping: Quantiles,
     pings: u64,
     failed: u64,
-    /// In the turn that had most.
+    /// In the turn that had most, its warm-up included, …
     token_requests: u64,
-    token_requests_per_ping: f64,
+    /// … and the pings in that.
+    beside_pings: u64,
 }
 
 impl Table {
@@ -53,14 +54,14 @@ impl Table {
 impl Row {
     fn of(measurements: &[Measurement], party: Party) -> Self {
         let turns: Vec<_> = measurements.iter().filter(|one| one.party == party).map(|one| one.turn).collect();
-        let most = |number: fn(&Turn) -> f64| turns.iter().map(number).fold(0.0, f64::max);
+        let most = turns.iter().max_by_key(|turn| turn.token_requests).expect("all take turns");
         Self {
             party,
             cpu_per_ping: Quantiles::of(turns.iter().map(Turn::microseconds_per_ping).collect()),
             pings: turns.iter().map(|turn| turn.pings).sum(),
             failed: turns.iter().map(|turn| turn.failed).sum(),
-            token_requests: turns.iter().map(|turn| turn.token_requests).max().unwrap_or_default(),
-            token_requests_per_ping: most(Turn::token_requests_per_ping),
+            token_requests: most.token_requests,
+            beside_pings: most.pings_since_start,
         }
     }
 }
@@ -70,10 +71,10 @@ impl fmt::Display for Table {
         writeln!(f, "{HEADING}")?;
         let bare = self.row(Party::Bare).cpu_per_ping.median;
         for row in &self.0 {
-            let Row { party, cpu_per_ping, pings, failed, token_requests_per_ping, .. } = row;
+            let Row { party, cpu_per_ping, pings, failed, token_requests, beside_pings } = row;
             let Quantiles { least, median, worst, .. } = cpu_per_ping;
             write!(f, "| {} | {median:.0} | {least:.0} | {worst:.0} | {:.1} |", party.as_str(), median / bare)?;
-            writeln!(f, " {pings} | {token_requests_per_ping:.2} | {failed} |")?;
+            writeln!(f, " {pings} | {token_requests} beside {beside_pings} pings | {failed} |")?;
         }
         Ok(())
     }
