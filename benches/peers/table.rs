@@ -43,6 +43,8 @@ impl Table {
             let per_target = self.row(party).token_requests as f64 / RATE as f64;
             bounds.at_most(1.0, "", format!("{}: token requests of a target in a turn", party.as_str()), per_target);
         }
+        let failed: u64 = self.0.iter().map(|row| row.failed).sum();
+        bounds.at_most(0.0, "", "probes that failed, or were not made in time, of all", failed as f64);
         bounds
     }
 
