@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::process::{getegid, geteuid};
 use zeroize::Zeroizing;
 
 /// The content of the file at `path`, which links may lead to.
@@ -29,11 +30,27 @@ pub(crate) fn read_regular(path: &Path, longest: u64) -> io::Result<Zeroizing<Ve
 /// When it cannot be opened, or is no regular file.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(in_words)?;
+    let kind = file.metadata()?;
+    if kind.is_file() {
+        return Ok(file);
+    }
+    if kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory, not a file"));
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+}
+
+/// The system's words leave out who was refused: in a container or a unit often not the user whom the reader has in
+/// mind. Its numbers of errors say nothing to a person.
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        kind @ io::ErrorKind::PermissionDenied => {
+            let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+            io::Error::new(kind, format!("permission denied; this process runs as user {user}, group {group}"))
+        }
+        kind @ io::ErrorKind::NotFound => io::Error::new(kind, "No such file or directory"),
+        _ => error,
     }
 }
 
@@ -53,9 +70,10 @@ mod tests {
         std::os::unix::fs::symlink("/dev/zero", at("zero")).expect("a link");
         std::os::unix::fs::symlink(at("link"), at("link")).expect("a link to itself");
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("a socket");
-        for name in ["fifo", "zero", ""] {
+        for name in ["fifo", "zero"] {
             assert_eq!(problem(&at(name)), "not a regular file", "{name}");
         }
+        assert_eq!(problem(directory.path()), "is a directory, not a file");
         assert!(problem(&at("link")).contains("symbolic links"));
         assert!(problem(&at("socket")).contains("No such device"));
     }

@@ -14,3 +14,4 @@ pub mod probe;
 pub mod server;
 pub mod simulator;
 pub mod telemetry;
+mod tls;

@@ -170,7 +170,7 @@ async fn expired_token_is_kept_only_for_the_check() {
         for _ in 0..60 {
             let tools = Tools { wire: &wire, clock: &world.clock, random: &mut random };
             let deadline = world.clock.now().moment.plus(seconds(29));
-            state = run_cycle(&target, state, deadline, tools).await.1;
+            run_cycle(&target, &mut state, deadline, tools).await;
             tokio::time::sleep(seconds(30)).await;
         }
         assert_eq!(state.expired_token(world.clock.now().moment).is_some(), kept);

@@ -5,7 +5,6 @@ mod raw_server;
 mod support;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use oauth_probe_exporter::client::{ClientPool, HttpWire, TokenExchange, Wire};
@@ -29,7 +28,7 @@ fn wire(server: &RealServer, directory: &Path, client_id: &str, more: &str) -> H
     let path = directory.join("probe.yml");
     std::fs::write(&path, text).unwrap();
     let mut config = config::load(&path, &|_| None).unwrap_or_else(|error| panic!("{error}"));
-    HttpWire::new(Arc::new(config.targets.remove(0)), &mut ClientPool::new()).unwrap()
+    HttpWire::new(config.targets.remove(0), &mut ClientPool::new()).unwrap()
 }
 
 fn outcome(exchange: TokenExchange) -> Result<(), Reason> {

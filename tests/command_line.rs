@@ -171,7 +171,9 @@ async fn config_check_prints_what_would_run_and_runs_nothing() {
     let simulator = simulator().await;
     let output = run_with(&["--config.check"], &variables(&simulator)).await;
     assert_eq!(output.code, 0, "{output:?}");
-    assert!(output.stdout.contains("default: client acme every 30s"), "{}", output.stdout);
+    for expected in ["default\n", "as client acme, by HTTP Basic", "/deliveryexperience/ping, every 30s"] {
+        assert!(output.stdout.contains(expected), "{expected} in\n{}", output.stdout);
+    }
     assert_eq!(simulator.control().counts("acme").token_requests, 0);
 }
 

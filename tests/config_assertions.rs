@@ -1,10 +1,14 @@
 //! What the settings of signed assertions mean, and which of them go together.
 
+mod written_again;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oauth_probe_exporter::config;
 use oauth_probe_exporter::model::assertion::{Assertion, AssertionKey, HmacAlgorithm, SignatureAlgorithm};
 use oauth_probe_exporter::model::target::{ClientAuthentication, Config, SecretSource, Target};
+use written_again::assert_written_again;
 
 const SMALLEST: &str = "targets:
   - name: production
@@ -14,20 +18,23 @@ const SMALLEST: &str = "targets:
     client_secret_file: /run/secrets/acme
 ";
 
+/// Whatever is read here must also be shown so that it reads the same.
 fn parse(text: &str) -> Config {
-    config::parse(text, "probe.yml", &|_| None).unwrap_or_else(|error| panic!("{error}"))
+    let config = config::parse(text, "probe.yml", &|_| None).unwrap_or_else(|error| panic!("{error}"));
+    assert_written_again(&config);
+    config
 }
 
-fn assertion_of(target: Target) -> Assertion {
-    match target.token.authentication {
-        ClientAuthentication::Assertion(assertion) => assertion,
+fn assertion_of(target: &Target) -> Assertion {
+    match &target.token.authentication {
+        ClientAuthentication::Assertion(assertion) => assertion.clone(),
         other => panic!("{other:?}"),
     }
 }
 
 fn only_assertion(text: &str) -> Assertion {
-    let [target] = <[Target; 1]>::try_from(parse(text).targets).expect("one target");
-    assertion_of(target)
+    let [target] = <[Arc<Target>; 1]>::try_from(parse(text).targets).expect("one target");
+    assertion_of(&target)
 }
 
 #[test]
@@ -82,7 +89,7 @@ fn settings_of_assertions_in_defaults_do_not_disturb_targets_that_sign_nothing()
     token: { jwt: { audience: 'urn:b' } }
 ";
     let config = parse(&format!("{defaults}{SMALLEST}{own}"));
-    let [plain, signed] = <[Target; 2]>::try_from(config.targets).expect("two targets");
+    let [plain, signed] = <[Arc<Target>; 2]>::try_from(config.targets).expect("two targets");
     assert!(matches!(plain.token.authentication, ClientAuthentication::Basic { .. }));
-    assert_eq!(assertion_of(signed).audience, "urn:b");
+    assert_eq!(assertion_of(&signed).audience, "urn:b");
 }

@@ -1,10 +1,13 @@
 //! The target that is made of environment variables when there is no file.
 
+mod written_again;
+
 use std::path::PathBuf;
 
 use oauth_probe_exporter::config;
 use oauth_probe_exporter::model::secret::Secret;
 use oauth_probe_exporter::model::target::{ClientAuthentication, Config, SecretSource};
+use written_again::assert_written_again;
 
 const ADVICE: &str =
     "\nSet the four variables of the provider's guide, or name a configuration file with --config.file.";
@@ -17,7 +20,9 @@ const SERVERS: [(&str, &str); 3] = [
 
 fn made_of(variables: &[(&str, &str)]) -> Result<Config, String> {
     let lookup = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    config::from_environment(&lookup).map_err(|error| error.to_string())
+    let config = config::from_environment(&lookup).map_err(|error| error.to_string())?;
+    assert_written_again(&config);
+    Ok(config)
 }
 
 fn with_secret(more: &[(&str, &str)]) -> Result<Config, String> {
@@ -48,13 +53,63 @@ fn the_secret_may_be_in_a_file() {
 
 #[test]
 fn all_missing_variables_are_named_at_once() {
-    let expected = "environment: AUTHORIZATION_SERVER: is missing; it is the URL of the server that issues tokens, such as `https://auth.example.com`
-environment: PARTNER_OA_CLIENT_ID: is missing; it is the id that the provider gave beside the secret
+    let expected =
+        "environment: PARTNER_OA_CLIENT_ID: is missing; it is the id that the provider gave beside the secret
 environment: PARTNER_OA_SECRET: is missing; it is the client's secret, or PARTNER_OA_SECRET_FILE names its file
 environment: RESOURCE_SERVER: is missing; it is the URL of the API's server, such as `https://api.example.com`";
-    assert_eq!(made_of(&[]).expect_err("nothing is set"), format!("{expected}{ADVICE}"));
-    let blank = [("AUTHORIZATION_SERVER", ""), ("PARTNER_OA_SECRET", "\n")];
-    assert_eq!(made_of(&blank).expect_err("nothing is set"), format!("{expected}{ADVICE}"));
+    let one = [SERVERS[0], ("PARTNER_OA_SECRET", "\n")];
+    assert_eq!(made_of(&one).expect_err("three are missing"), format!("{expected}{ADVICE}"));
+}
+
+#[test]
+fn nothing_at_all_is_answered_with_what_to_paste() {
+    for variables in [&[][..], &[("AUTHORIZATION_SERVER", ""), ("PARTNER_OA_SECRET", "\n")]] {
+        let message = made_of(variables).expect_err("nothing is set");
+        let first = "environment: none of the provider's variables is set, and --config.file names no file\n";
+        assert!(message.starts_with(first), "{message}");
+        let shown: Vec<_> = message.lines().filter_map(|line| line.strip_prefix("export ")).collect();
+        let variables: Vec<_> = shown
+            .iter()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name, value.split_whitespace().next().expect("a value")))
+            .collect();
+        made_of(&variables).expect("what is shown to be set is what it takes");
+        let (_, rest) = message.split_once("\ntargets:").expect("the smallest file");
+        let (file, _) = rest.split_once("\n\n").expect("an end of it");
+        config::parse(&format!("targets:{file}"), "file", &|_| None).expect("the file that is shown is one");
+    }
+}
+
+#[test]
+fn values_that_were_not_meant_so_are_refused() {
+    let quotes = "has quotes around it, and whatever set it left them in the value; write it without them";
+    let table = [
+        ("AUTHORIZATION_SERVER", "\"https://auth.example.com\"", quotes),
+        ("PARTNER_OA_CLIENT_ID", "'acme'\r\n", quotes),
+        ("PARTNER_OA_SECRET", "\"s3cret\"", quotes),
+        (
+            "PARTNER_OA_SECRET_FILE",
+            "~/acme",
+            "begins with `~`, which only a shell replaces; write the home directory out",
+        ),
+    ];
+    for (name, value, expected) in table {
+        let secret = ("PARTNER_OA_SECRET", "x");
+        let others = SERVERS.into_iter().chain((!name.starts_with("PARTNER_OA_SECRET")).then_some(secret));
+        let variables: Vec<_> = [(name, value)].into_iter().chain(others).collect();
+        assert_eq!(made_of(&variables).expect_err(name), format!("environment: {name}: {expected}{ADVICE}"));
+    }
+    let quote = [("PARTNER_OA_SECRET", "\"")];
+    assert!(with_secret(&quote).is_ok(), "a single quote is around nothing");
+}
+
+#[test]
+fn variable_under_a_name_that_is_nearly_right_is_noticed() {
+    let message = with_secret(&[("PARTNER_OA_CLIENT_SECRET", "canary")]).expect_err("no secret");
+    let expected = "environment: PARTNER_OA_CLIENT_SECRET: is set but never read; did you mean PARTNER_OA_SECRET?\n";
+    assert!(message.starts_with(expected) && !message.contains("canary"), "{message}");
+    let both = [("PARTNER_OA_CLIENT_SECRET", "another program's"), ("PARTNER_OA_SECRET_FILE", "/run/secrets/acme")];
+    with_secret(&both).expect("beside the right one it is somebody else's");
 }
 
 #[test]

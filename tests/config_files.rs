@@ -79,7 +79,7 @@ targets:
     client_secret: x
   - authorization_server: auth
 ";
-    let expected = "probe.yml:1: history: is out of range; write a whole number from 1 to 10000
+    let expected = "probe.yml:1: history: is out of range; write a whole number from 0 to 10000
 probe.yml:3: defaults: timeuot: unknown key; did you mean `timeout`?
 probe.yml:5: targets[0] (one): authorization_server: is missing; it is the URL of the server that issues tokens, such as `https://auth.example.com`
 probe.yml:5: targets[0] (one): client_id: is missing; it is the id that the provider gave beside the secret
@@ -122,4 +122,35 @@ probe.yml:8: defaults: latency_objective: is not a duration; write a duration su
 probe.yml:9: defaults: tls.key_file: is of no use alone; write `cert_file` beside it
 probe.yml:15: targets[2] (three): interval: 10s is shorter than the timeout of `defaults`, 25s; write a `timeout`";
     assert_eq!(message(text), expected);
+}
+
+#[test]
+fn files_of_other_programs_are_recognised() {
+    let table = [
+        ("modules:\n  http_2xx:\n    prober: http\n", "the configuration of another exporter"),
+        ("global:\n  scrape_interval: 15s\nscrape_configs: []\n", "Prometheus' configuration"),
+        ("groups:\n  - name: x\n", "Prometheus' rules"),
+        ("route: {}\nreceivers: []\n", "Alertmanager's configuration"),
+        ("tls_server_config: { cert_file: x }\n", "--web.config.file"),
+        ("services: { exporter: {} }\n", "a compose file"),
+        ("apiVersion: v1\nkind: ConfigMap\n", "a Kubernetes manifest"),
+    ];
+    for (text, expected) in table {
+        let message = message(text);
+        let (said, example) = message.split_once('\n').expect("an example");
+        assert!(said.starts_with("probe.yml:1: this is ") && said.contains(expected), "{message}");
+        assert_eq!(format!("\n{example}"), EXAMPLE, "nothing but what to write instead follows");
+    }
+    let mixed = message("modules: {}\ntargets: []\n");
+    assert!(mixed.contains("modules: unknown key"), "a file with targets is ours: {mixed}");
+}
+
+#[test]
+fn file_names_that_only_a_shell_understands_are_refused() {
+    let target =
+        "name: x, authorization_server: 'https://a.example', resource_server: 'https://b.example', client_id: c";
+    let text = format!("targets:\n  - {{ {target}, client_secret_file: ~/acme }}\n");
+    let expected = "client_secret_file: begins with `~`, which only a shell replaces; write the home directory out";
+    assert_eq!(message(&text), format!("probe.yml:2: targets[0] (x): {expected}"));
+    assert_eq!(message(&text.replace("~/acme", "./~/acme")), "no mistake");
 }

@@ -1,9 +1,12 @@
 //! Good configurations, and what they mean.
 
+mod written_again;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use oauth_probe_exporter::config;
@@ -15,6 +18,7 @@ use oauth_probe_exporter::model::target::{
 };
 use serde_json::json;
 use url::Host;
+use written_again::assert_written_again;
 
 const SMALLEST: &str = "targets:
   - name: production
@@ -79,13 +83,16 @@ fn environment(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
+/// Whatever is read here must also be shown so that it reads the same.
 fn parse(text: &str) -> Config {
-    config::parse(text, "probe.yml", &environment).unwrap_or_else(|error| panic!("{error}"))
+    let config = config::parse(text, "probe.yml", &environment).unwrap_or_else(|error| panic!("{error}"));
+    assert_written_again(&config);
+    config
 }
 
 fn only(config: Config) -> Target {
-    let [target] = <[Target; 1]>::try_from(config.targets).expect("one target");
-    target
+    let [target] = <[Arc<Target>; 1]>::try_from(config.targets).expect("one target");
+    Arc::unwrap_or_clone(target)
 }
 
 fn inline(secret: &str) -> SecretSource {
@@ -252,7 +259,7 @@ targets:
     ping: { headers: { x-one: 3 }, expect: { json: {} } }
 ",
     );
-    let [plain, changed] = <[Target; 2]>::try_from(config.targets).expect("two targets");
+    let [plain, changed] = <[Arc<Target>; 2]>::try_from(config.targets).expect("two targets");
     let source = |target: &Target| match &target.token.authentication {
         ClientAuthentication::Post { secret } => secret.clone(),
         other => panic!("{other:?}"),
@@ -351,10 +358,7 @@ fn relative_file_names_start_at_the_directory_of_the_configuration() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let error = config::load(Path::new("/nowhere/probe.yml"), &environment).expect_err("no such file");
-    assert_eq!(
-        error.to_string(),
-        "/nowhere/probe.yml: cannot be read: No such file or directory (os error 2); check --config.file"
-    );
+    assert_eq!(error.to_string(), "/nowhere/probe.yml: cannot be read: No such file or directory; check --config.file");
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("probe.yml");
     fs::write(&path, b"targets:\n  - name: \xff\n").expect("a file");
@@ -370,5 +374,6 @@ fn ten_thousand_targets_are_understood() {
     let text = format!(
         "defaults: {{ authorization_server: https://a.example, resource_server: https://b.example, timeout: 1s }}\ntargets:\n{targets}"
     );
-    assert_eq!(parse(&text).targets.len(), 10_000);
+    let config = config::parse(&text, "probe.yml", &environment).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.targets.len(), 10_000);
 }

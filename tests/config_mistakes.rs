@@ -35,8 +35,8 @@ fn top_level_keys_that_are_refused() {
     let table = [
         ("vantage: ''", "vantage: is empty; name where this exporter stands"),
         ("vantage: [a]", "vantage: is a list; name where this exporter stands"),
-        ("history: 0", "history: is out of range; write a whole number from 1 to 10000"),
-        ("history: many", "history: is not a whole number; write a whole number from 1 to 10000"),
+        ("history: 10001", "history: is out of range; write a whole number from 0 to 10000"),
+        ("history: many", "history: is not a whole number; write a whole number from 0 to 10000"),
         ("latency_buckets: []", "latency_buckets: is empty or has more than 30 bounds; write 1 to 30 durations"),
         (
             "latency_buckets: 1s",

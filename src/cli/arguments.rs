@@ -5,12 +5,19 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::server::{ExternalUrl, TimeoutOffset, WebSettings};
+
+use super::stop::Stop;
 
 const AFTER_HELP: &str = "\
 Something is broken? `check` asks once, as the exporter would, and says what it means and what to do.
-Served: / (links), /metrics, /metrics?target=NAME, /-/healthy, /-/ready; POST /-/reload.
+Served: / (status page), /targets/NAME, /api/v1/targets, /api/v1/targets/NAME, /config, /metrics,
+/metrics?target=NAME, /probe?target=NAME, /sd, /-/healthy, /-/ready; POST /-/reload.
 Signals: SIGTERM and SIGINT end it; SIGHUP has the configuration loaded anew, as POST /-/reload does. A secret's file is
 read anew every time.
+`completions bash` (or zsh, fish) and `man` print what their names say.
 Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong arguments or configuration.";
 
 /// Probes APIs that are protected by OAuth 2.0 client credentials and exports what it finds to Prometheus.
@@ -18,7 +25,7 @@ Exit codes: 0: it worked; 1: a check failed, or it could not run; 2: wrong argum
 /// Without a configuration file, one target is made from the environment variables AUTHORIZATION_SERVER,
 /// RESOURCE_SERVER, PARTNER_OA_CLIENT_ID and PARTNER_OA_SECRET (or PARTNER_OA_SECRET_FILE).
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110, after_help = AFTER_HELP)]
+#[command(version, max_term_width = 110, subcommand_value_name = "COMMAND", after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -66,6 +73,12 @@ pub(super) enum Command {
     Demo(DemoArguments),
     /// Ask a running exporter whether it is healthy, for containers without a shell.
     Healthcheck(HealthcheckArguments),
+    /// Print completions for a shell.
+    #[command(hide = true)]
+    Completions { shell: Shell },
+    /// Print the manual page, in roff.
+    #[command(hide = true)]
+    Man,
 }
 
 /// For every command.
@@ -105,19 +118,45 @@ pub(super) struct ServeArguments {
     /// Address to listen on, as HOST:PORT, or as :PORT for all of the machine's; repeatable.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917")]
     pub(super) listen_addresses: Vec<String>,
+    /// YAML file that gives the exporter's own port TLS, passwords and more (docs/web-configuration.md).
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(super) web_config_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) paths: WebPaths,
 }
 
-/// Where things are served.
+/// Where things are served, and where others find them.
 #[derive(Clone, Debug, Args)]
 pub(super) struct WebPaths {
     /// Path of the metrics.
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
-    pub(super) telemetry_path: String,
-    /// Prefix of all paths, for a reverse proxy that does not strip it.
-    #[arg(long = "web.route-prefix", value_name = "PATH", default_value = "/")]
-    pub(super) route_prefix: String,
+    telemetry_path: String,
+    /// URL under which Prometheus reaches the exporter, where that is not the Host of its requests: behind a reverse
+    /// proxy. /sd tells it.
+    #[arg(long = "web.external-url", value_name = "URL")]
+    external_url: Option<String>,
+    /// Prefix of all paths, for a reverse proxy that does not strip it [default: the path of --web.external-url, or /].
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    route_prefix: Option<String>,
+    /// How much before Prometheus' scrape timeout /probe answers, also if its cycle still runs.
+    #[arg(long = "timeout-offset", value_name = "DURATION", default_value_t)]
+    timeout_offset: TimeoutOffset,
+}
+
+impl WebPaths {
+    /// # Errors
+    /// When nothing can be served under one of them, or reached.
+    pub(super) fn settings(&self) -> Result<WebSettings, Stop> {
+        // Not by clap, which would show a password in it.
+        let external: Option<ExternalUrl> = match self.external_url.as_deref().map(str::parse).transpose() {
+            Ok(url) => url,
+            Err(problem) => return Err(Stop::usage(format_args!("--web.external-url: {problem}"))),
+        };
+        let usual_prefix = external.as_ref().map_or("/", ExternalUrl::path);
+        let prefix = self.route_prefix.as_deref().unwrap_or(usual_prefix);
+        let settings = WebSettings::new(prefix, &self.telemetry_path).map_err(Stop::usage)?;
+        Ok(settings.with_external_url(external).with_timeout_offset(self.timeout_offset))
+    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -150,6 +189,9 @@ pub(super) struct HealthcheckArguments {
     /// Address on which the exporter listens.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917")]
     pub(super) listen_address: String,
+    /// Not read: whether TLS is spoken shows at once. It may stand here so that the flags can be those of serve.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(super) _web_config_file: Option<PathBuf>,
     /// Prefix of all paths.
     #[arg(long = "web.route-prefix", value_name = "PATH", default_value = "/")]
     pub(super) route_prefix: String,

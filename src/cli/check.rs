@@ -69,10 +69,19 @@ pub(super) fn run(common: &Common, arguments: &CheckArguments) -> Result<ExitCod
 fn select(config: Config, names: &[String]) -> Result<Vec<Arc<Target>>, Stop> {
     let known: Vec<_> = config.targets.iter().map(|target| target.name.clone()).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
-        return Err(Stop::usage(format!("there is no target named {unknown}; there are: {}", known.join(", "))));
+        return Err(Stop::usage(format_args!("there is no target named {unknown}; there are: {}", some(&known))));
     }
     let wanted = |target: &Target| names.is_empty() || names.contains(&target.name);
-    Ok(config.targets.into_iter().filter(wanted).map(Arc::new).collect())
+    Ok(config.targets.into_iter().filter(|target| wanted(target)).collect())
+}
+
+/// As many as a line holds.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    match names.split_at_checked(SHOWN) {
+        Some((shown, more @ [_, ..])) => format!("{} and {} more", shown.join(", "), more.len()),
+        _ => names.join(", "),
+    }
 }
 
 /// In the order of the targets.
@@ -102,7 +111,8 @@ async fn check_one(target: Arc<Target>, wire: &HttpWire) -> Finding {
     // No next cycle waits: a token request, a second one up to two seconds later, and a ping may each take their time.
     let deadline = clock.now().moment.plus(target.timeout.saturating_mul(4));
     let tools = Tools { wire, clock: &clock, random: &mut random };
-    let (report, token) = run_cycle(&target, TokenState::default(), deadline, tools).await;
+    let mut token = TokenState::default();
+    let report = run_cycle(&target, &mut token, deadline, tools).await;
     let mut rhythm = CheckRhythm::default();
     rhythm.cycle_ended(report.verdict);
     let deadline = clock.now().moment.plus(target.timeout.saturating_mul(5));
@@ -288,13 +298,7 @@ fn json_phases(phases: Phases) -> JsonPhases {
     }
 }
 
-/// What is asked by `request`, without a query, in which a secret might stand.
+/// What is asked by `request`.
 pub(super) fn url(target: &Target, request: Request) -> String {
-    let endpoint = match request {
-        Request::Token => &target.token.endpoint,
-        Request::Ping => &target.ping.endpoint,
-    };
-    let mut shown = endpoint.clone();
-    shown.set_query(None);
-    shown.into()
+    target.shown_url(request)
 }

@@ -11,7 +11,7 @@ use crate::model::report::{Attempt, Trace};
 use crate::model::target::Target;
 
 use super::check::{Finding, url};
-use super::secret_file::{api_key_file, unreadable, unreadable_secret};
+use super::secret_file::{api_key_file, odd_secret, unreadable, unreadable_secret};
 
 /// What keeps a file that can be opened from being used.
 const UNUSABLE: &str = "can be read now; it was not in time, or holds no key that fits";
@@ -195,6 +195,11 @@ fn write_cause(text: &mut String, finding: &Finding, cause: Cause) -> fmt::Resul
         let known = unreadable_secret(target).map(|(_path, problem)| problem);
         let problem = known.unwrap_or_else(|| UNUSABLE.to_owned());
         writeln!(text, "                 {}: {problem}", path.display())?;
+    }
+    if cause.reason == Reason::InvalidClient
+        && let Some(oddity) = odd_secret(target)
+    {
+        writeln!(text, "                 Our secret {oddity}.")?;
     }
     if cause.reason == Reason::Proxy {
         writeln!(text, "                 {}", proxy(target, cause.request))?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::model::target::Config;
+use crate::server::Security;
 use crate::simulator::{DemoClient, Script, Settings, Simulator};
 
 use super::arguments::{Common, DemoArguments};
@@ -30,7 +31,7 @@ async fn play(arguments: &DemoArguments) -> Result<(), Stop> {
     let config = demo_config(&simulator)?;
     // Another load finds what was there.
     let source: Source = Arc::new(move || Ok(config.clone()));
-    let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths).await?;
+    let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths, Security::none()).await?;
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_program(&mut text, &simulator, &exporter);
@@ -53,8 +54,9 @@ fn write_program(text: &mut String, simulator: &Simulator, exporter: &Exporter) 
         };
         writeln!(text, "  {:<14} {when:<8} {}", client.name, client.story)?;
     }
-    let metrics = exporter.metrics_url();
-    writeln!(text, "\nWhere to look:\n  {metrics}")?;
+    let (page, metrics) = (exporter.page_url(), exporter.metrics_url());
+    let width = metrics.len() + 38;
+    writeln!(text, "\nWhere to look:\n  {page:<width$}# the status page, in a browser")?;
     writeln!(text, "  curl -s {metrics} | grep _success              # which targets work")?;
     writeln!(text, "  curl -s {metrics} | grep cycle_failure_info    # why the others do not, and whose fault it is")?;
     writeln!(text, "  curl -s {metrics} | grep token_expires_in      # how long the tokens still live")?;

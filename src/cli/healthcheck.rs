@@ -1,16 +1,31 @@
 //! `healthcheck`: asks a running exporter whether it is healthy.
+//!
+//! It knows no password and has no client certificate, and needs none: an exporter that asks for them is alive. Whether
+//! TLS is spoken it finds out by asking, so that a web configuration that went bad makes no healthy exporter ill.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::server::{ListenAddress, WebSettings};
+use crate::server::{ListenAddress, PLAIN_TEXT_REFUSED, WebSettings};
+use crate::tls::{self, Greeting};
 
 use super::arguments::HealthcheckArguments;
 use super::stop::Stop;
 
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// No more of an answer is read.
+const LONGEST_ANSWER: u64 = 4096;
+
+/// What the exporter says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    Alive,
+    /// It answers, but not as it should.
+    Status(u16),
+}
 
 pub(super) fn run(arguments: &HealthcheckArguments) -> Result<ExitCode, Stop> {
     // The same flags as of `serve` mean the same, mistakes included.
@@ -21,14 +36,16 @@ pub(super) fn run(arguments: &HealthcheckArguments) -> Result<ExitCode, Stop> {
     let failed = |problem: io::Error| Stop::failed(format!("{address}: not healthy: {problem}"));
     let candidates = address.to_socket_addrs().map_err(failed)?;
     match ask_first(candidates, &path).map_err(failed)? {
-        200 => Ok(ExitCode::SUCCESS),
-        404 => Err(Stop::failed(format!("{address}: not healthy: status 404 at {path}; check --web.route-prefix"))),
-        status => Err(Stop::failed(format!("{address}: not healthy: status {status} at {path}"))),
+        Finding::Alive => Ok(ExitCode::SUCCESS),
+        Finding::Status(404) => {
+            Err(Stop::failed(format!("{address}: not healthy: status 404 at {path}; check --web.route-prefix")))
+        }
+        Finding::Status(status) => Err(Stop::failed(format!("{address}: not healthy: status {status} at {path}"))),
     }
 }
 
 /// `:PORT` and the unspecified addresses are reached by loopback.
-fn local(listen_address: &str) -> String {
+pub(super) fn local(listen_address: &str) -> String {
     let (host, port) = listen_address.rsplit_once(':').unwrap_or((listen_address, "10917"));
     match host {
         "" | "0.0.0.0" | "[::]" => format!("localhost:{port}"),
@@ -36,26 +53,73 @@ fn local(listen_address: &str) -> String {
     }
 }
 
-fn ask_first(candidates: impl Iterator<Item = SocketAddr>, path: &str) -> io::Result<u16> {
+fn ask_first(candidates: impl Iterator<Item = SocketAddr>, path: &str) -> io::Result<Finding> {
     let mut problem = io::Error::other("the name does not resolve");
     for address in candidates {
         match ask(address, path) {
-            Ok(status) => return Ok(status),
+            Ok(finding) => return Ok(finding),
             Err(error) => problem = error,
         }
     }
     Err(problem)
 }
 
-fn ask(address: SocketAddr, path: &str) -> io::Result<u16> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+fn ask(address: SocketAddr, path: &str) -> io::Result<Finding> {
+    let answer = exchange(&mut connect(address)?, address, path)?;
+    if !answer.ends_with_refusal_of_plain_text() {
+        return Ok(answer.finding());
+    }
+    match tls::greet_unverified(connect(address)?)? {
+        // The exporter read what we sent, and wants to know who we are.
+        Greeting::CertificateDemanded => Ok(Finding::Alive),
+        Greeting::Done(mut stream) => match exchange(&mut stream, address, path) {
+            Ok(answer) => Ok(answer.finding()),
+            // In TLS 1.3 that comes where an answer is awaited.
+            Err(problem) if tls::is_certificate_demanded(&problem) => Ok(Finding::Alive),
+            Err(problem) => Err(problem),
+        },
+    }
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut start = [0; 12];
-    stream.read_exact(&mut start)?;
-    let status = start.strip_prefix(b"HTTP/1.1 ").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
-    status.ok_or_else(|| io::Error::other("the answer is not HTTP"))
+    Ok(stream)
+}
+
+struct Answer {
+    status: u16,
+    text: String,
+}
+
+impl Answer {
+    const fn finding(&self) -> Finding {
+        match self.status {
+            // Without a password, or one request too many: whoever says so is alive.
+            200 | 401 | 429 => Finding::Alive,
+            status => Finding::Status(status),
+        }
+    }
+
+    fn ends_with_refusal_of_plain_text(&self) -> bool {
+        self.status == 400 && self.text.contains(PLAIN_TEXT_REFUSED)
+    }
+}
+
+fn exchange(stream: &mut (impl Read + Write), address: SocketAddr, path: &str) -> io::Result<Answer> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    // Whoever would not hear us may have said why.
+    let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.flush());
+    let mut bytes = Vec::new();
+    let read = stream.take(LONGEST_ANSWER).read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    match (status, read) {
+        (Some(status), _) => Ok(Answer { status, text }),
+        (None, Err(problem)) => Err(problem),
+        (None, Ok(_)) => Err(io::Error::other("the answer is not HTTP")),
+    }
 }
 
 #[cfg(test)]

@@ -84,6 +84,8 @@ impl TargetObserver {
                     status = attempt.and_then(|attempt| attempt.trace.status),
                     failing_seconds,
                     duration_seconds = attempt.map(|attempt| attempt.trace.duration.as_secs_f64()),
+                    // Nobody who has seen it work needs to be told.
+                    help = last.verdict.is_none().then(|| how_to_learn_more(self.name())),
                     "target fails"
                 );
             }
@@ -121,6 +123,10 @@ impl TargetObserver {
     fn name(&self) -> &str {
         &self.target.name
     }
+}
+
+fn how_to_learn_more(name: &str) -> String {
+    format!("`oauth-probe-exporter check {name}` with the same configuration says what to do")
 }
 
 fn certificate_defect(attempt: &Attempt) -> Option<&'static str> {

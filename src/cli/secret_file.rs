@@ -1,8 +1,9 @@
-//! The files of a target's secret, private key and API key, and why one cannot be read, for a person.
+//! The files of a target's secret, private key and API key, why one cannot be read, and what is odd about a secret, for a
+//! person.
 
 use std::path::Path;
 
-use crate::client::why_unavailable;
+use crate::client::{self, why_unavailable};
 use crate::model::assertion::{Assertion, AssertionKey};
 use crate::model::target::{ClientAuthentication, SecretSource, Target};
 
@@ -30,4 +31,18 @@ pub(super) fn unreadable_secret(target: &Target) -> Option<(&Path, String)> {
 /// The file and what keeps it from being a secret's.
 pub(super) fn unreadable(path: &Path) -> Option<(&Path, String)> {
     why_unavailable(path).map(|problem| (path, problem))
+}
+
+/// What is odd about the target's secret, if it has one that can be read.
+pub(super) fn odd_secret(target: &Target) -> Option<&'static str> {
+    client::oddity(secret(target)?)
+}
+
+const fn secret(target: &Target) -> Option<&SecretSource> {
+    match &target.token.authentication {
+        ClientAuthentication::Basic { secret, .. }
+        | ClientAuthentication::Post { secret }
+        | ClientAuthentication::Assertion(Assertion { key: AssertionKey::Secret { secret, .. }, .. }) => Some(secret),
+        ClientAuthentication::Assertion(_) | ClientAuthentication::Tls => None,
+    }
 }

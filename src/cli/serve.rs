@@ -1,24 +1,24 @@
 //! `serve`: probes all targets on their schedules and serves what is found.
 
-use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::clock::{BootClock, Clock};
-use crate::model::target::{ScheduleMode, Target};
-use crate::server::{App, Bound, WebSettings};
+use crate::server::{App, Bound, Security, WebSettings};
 
 use super::arguments::{Common, ServeArguments, WebPaths};
+use super::config_check;
+use super::healthcheck::local;
 use super::reload;
-use super::secret_file::{self, api_key_file, unreadable, unreadable_secret};
 use super::setup;
 use super::signals::Signals;
 use super::stop::Stop;
 use super::supervisor::{Prepared, Source, Supervisor};
+use super::web;
 
 pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
     if arguments.config_check {
-        return check_config(common);
+        return config_check::run(common, arguments);
     }
     setup::logging(common)?;
     setup::block_on(async {
@@ -27,7 +27,8 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
         let shown = file.as_ref().map_or_else(|| "environment".into(), |path| path.display().to_string());
         let source: Source =
             Arc::new(move || setup::read_config(file.as_deref()).map_err(|mistakes| mistakes.to_string()));
-        let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths).await?;
+        let security = web::security(arguments.web_config_file.as_deref())?;
+        let exporter = Exporter::bind(source, &arguments.listen_addresses, &arguments.paths, security).await?;
         tracing::info!(source = shown, "configuration loaded");
         exporter.run(signals).await
     })?;
@@ -45,34 +46,51 @@ pub(super) struct Exporter {
 
 impl Exporter {
     /// Readies every target, then opens the ports.
-    pub(super) async fn bind(source: Source, addresses: &[String], paths: &WebPaths) -> Result<Self, Stop> {
+    pub(super) async fn bind(
+        source: Source,
+        addresses: &[String],
+        paths: &WebPaths,
+        security: Security,
+    ) -> Result<Self, Stop> {
         let supervisor = Supervisor::new(BootClock.now());
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
-        let web = WebSettings::new(&paths.route_prefix, &paths.telemetry_path).map_err(Stop::usage)?;
+        let web = paths.settings()?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
         let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;
-        Ok(Self { bound, web, supervisor, prepared, source })
+        Ok(Self { bound: bound.with_security(security), web, supervisor, prepared, source })
     }
 
     /// Where the metrics are.
     pub(super) fn metrics_url(&self) -> String {
+        self.url(&self.web.metrics_path())
+    }
+
+    /// Where the status page is.
+    pub(super) fn page_url(&self) -> String {
+        self.url(&self.web.page_path())
+    }
+
+    fn url(&self, path: &str) -> String {
         let address = self.bound.addresses().first().map(ToString::to_string).unwrap_or_default();
-        format!("http://{address}{}", self.web.metrics_path())
+        format!("{}://{address}{path}", self.bound.scheme())
     }
 
     /// Probes and serves until a signal ends it, or until a task dies.
     pub(super) async fn run(self, signals: Signals) -> Result<(), Stop> {
         let Self { bound, web, mut supervisor, prepared, source } = self;
         for address in bound.addresses() {
-            tracing::info!(%address, "listening");
+            let metrics = format!("{}://{}{}", bound.scheme(), local(&address.to_string()), web.metrics_path());
+            tracing::info!(%address, metrics, protection = bound.protection(), "listening");
         }
+        let first_cycles = prepared.first_cycles_within().map(|span| humantime::format_duration(span).to_string());
         let targets = supervisor.apply(prepared).added;
-        tracing::info!(targets, version = env!("CARGO_PKG_VERSION"), "probing");
+        tracing::info!(targets, first_cycles_within = first_cycles, version = env!("CARGO_PKG_VERSION"), "probing");
         let (reloader, requests) = reload::channel();
         let app = App {
             metrics: Arc::clone(supervisor.metrics()),
             now: Arc::new(|| BootClock.now()),
             reload: reloader.clone().into_handle(),
+            probe: supervisor.probe_handle(),
             settings: web,
         };
         tokio::select! {
@@ -83,38 +101,4 @@ impl Exporter {
             died = supervisor.run(requests, source) => Err(Stop::failed(died)),
         }
     }
-}
-
-fn check_config(common: &Common) -> Result<ExitCode, Stop> {
-    let config = setup::load_config(common)?;
-    let mut text = "The configuration is valid. This would run:\n".to_owned();
-    for target in &config.targets {
-        // Writing to a string cannot fail.
-        let _ = write_target(&mut text, target);
-    }
-    // Files are opened too, so that a wrong certificate is found here and not at the start.
-    Supervisor::new(BootClock.now()).prepare(config).map_err(Stop::usage)?;
-    setup::print(&text)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn write_target(text: &mut String, target: &Target) -> fmt::Result {
-    let rhythm = match target.schedule {
-        ScheduleMode::On => format!("every {}", humantime::format_duration(target.interval)),
-        ScheduleMode::Off => "not scheduled".to_owned(),
-    };
-    let (token, ping) = (target.authorization_host(), target.resource_host());
-    writeln!(
-        text,
-        "  {}: client {} {rhythm}, token from {token}, ping to {ping}",
-        target.name, target.token.client_id
-    )?;
-    if let Some((path, problem)) = unreadable_secret(target) {
-        let (kind, path) = (secret_file::kind(target), path.display());
-        writeln!(text, "    its {kind} cannot be read now, and its cycles fail until it can: {path}: {problem}")?;
-    }
-    if let Some((path, problem)) = api_key_file(target).and_then(unreadable) {
-        writeln!(text, "    its API key cannot be read now: {}: {problem}", path.display())?;
-    }
-    Ok(())
 }

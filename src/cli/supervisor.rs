@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
 use crate::model::target::{Config, ScheduleMode, Target};
 use crate::model::time::Stamp;
 use crate::probe::{Fleet, Job, TaskDied};
+use crate::server::Probe;
 use crate::telemetry::{Metrics, Shown};
 
 use super::observer::TargetObserver;
@@ -26,6 +28,7 @@ type TargetJob = Job<HttpWire, TargetObserver>;
 pub(super) struct Supervisor {
     in_force: Arc<InForce>,
     metrics: Arc<Metrics>,
+    /// For service discovery; replaced as a whole, like what the metrics show.
     fleet: Fleet,
     /// When the exporter started; the schedules of all targets begin there, also of those that come later.
     started: Stamp,
@@ -55,6 +58,15 @@ pub(super) struct Prepared {
     changes: Changes,
 }
 
+impl Prepared {
+    /// When every scheduled target will have begun its first cycle, counted from the start; `None` if none is
+    /// scheduled.
+    pub(super) fn first_cycles_within(&self) -> Option<Duration> {
+        let scheduled = self.jobs.iter().map(|job| &job.target).filter(|target| target.schedule == ScheduleMode::On);
+        scheduled.map(|target| target.interval).max()
+    }
+}
+
 impl Supervisor {
     /// Nothing is probed yet.
     pub(super) fn new(started: Stamp) -> Self {
@@ -75,6 +87,12 @@ impl Supervisor {
         &self.metrics
     }
 
+    /// For the server, which knows nothing of tasks.
+    pub(super) fn probe_handle(&self) -> Probe {
+        let prober = self.fleet.prober();
+        Arc::new(move |name| Some(Box::pin(prober.ask(name)?)))
+    }
+
     /// Readies what `config` needs and touches nothing that is in force.
     pub(super) fn prepare(&self, config: Config) -> Result<Prepared, String> {
         self.in_force.prepare(config, &self.metrics)
@@ -87,10 +105,11 @@ impl Supervisor {
             self.fleet.stop(&name);
         }
         self.metrics.show(shown);
+        let unscheduled = jobs.iter().filter(|job| job.target.schedule == ScheduleMode::Off).count();
+        if unscheduled > 0 {
+            tracing::info!(targets = unscheduled, "probed only when /probe is asked, as their schedule is off");
+        }
         for job in jobs {
-            if job.target.schedule == ScheduleMode::Off {
-                tracing::warn!(target = job.target.name.as_str(), "not probed: its schedule is off");
-            }
             self.fleet.spawn(job, BootClock, self.started.moment);
         }
         self.in_force = Arc::new(next);
@@ -133,16 +152,20 @@ impl Supervisor {
 }
 
 impl InForce {
-    fn prepare(&self, config: Config, metrics: &Arc<Metrics>) -> Result<Prepared, String> {
+    fn prepare(&self, mut config: Config, metrics: &Arc<Metrics>) -> Result<Prepared, String> {
         let mut pool = self.pool.successor();
         let kept = self.kept(&config);
+        for target in &mut config.targets {
+            if let Some(before) = kept.get(&target.name) {
+                *target = Arc::clone(before);
+            }
+        }
         let shown = metrics.renewed(&config, BootClock.now(), |target| kept.contains_key(&target.name));
         let (unchanged, on_every_series) = (kept.len(), OnEverySeries::of(&config));
-        let mut targets = kept;
-        let begun: Vec<_> =
-            config.targets.into_iter().filter(|target| !targets.contains_key(&target.name)).map(Arc::new).collect();
-        targets.extend(begun.iter().map(|target| (target.name.clone(), Arc::clone(target))));
+        let begun = config.targets.iter().filter(|target| !kept.contains_key(&target.name)).cloned().collect();
         let wires = wires(begun, &mut pool)?;
+        let targets: HashMap<_, _> =
+            config.targets.iter().map(|target| (target.name.clone(), Arc::clone(target))).collect();
         let jobs: Vec<_> = wires.into_iter().map(|(target, wire)| job(target, wire, &shown, metrics)).collect();
         let removed: Vec<_> = self.targets.keys().filter(|name| !targets.contains_key(*name)).cloned().collect();
         let changed = jobs.iter().filter(|job| self.targets.contains_key(&job.target.name)).count();
@@ -155,8 +178,8 @@ impl InForce {
         if OnEverySeries::of(config) != self.on_every_series {
             return HashMap::new();
         }
-        let same = |target: &Target| {
-            let before = self.targets.get(&target.name).filter(|before| ***before == *target)?;
+        let same = |target: &Arc<Target>| {
+            let before = self.targets.get(&target.name).filter(|before| **before == *target)?;
             Some((target.name.clone(), Arc::clone(before)))
         };
         config.targets.iter().filter_map(same).collect()

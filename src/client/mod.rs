@@ -8,6 +8,7 @@ mod connector;
 mod credential;
 mod exchange;
 mod file_reads;
+mod oddity;
 mod pem;
 mod pool;
 mod request;
@@ -21,6 +22,7 @@ mod verifier;
 mod wire;
 
 pub use credential::KeyError;
+pub use oddity::oddity;
 pub use pem::TlsError;
 pub use pool::{ClientError, ClientPool};
 pub use secrets::why_unavailable;

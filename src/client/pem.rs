@@ -3,14 +3,11 @@
 use std::path::PathBuf;
 
 use rustls::RootCertStore;
-use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use crate::files::read_regular;
-
-/// Bundles of all public authorities have less than a megabyte.
-const LONGEST_PEM: u64 = 16 * 1024 * 1024;
+use crate::tls::{LONGEST_PEM, certificates, private_key};
 
 /// The TLS settings of a target cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -77,12 +74,7 @@ impl PemFile {
 
     /// The certificates in `pem`, one at least.
     pub(super) fn parse_certificates(&self, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-        match found {
-            Ok(certificates) if certificates.is_empty() => Err(pem::Error::NoItemsFound),
-            found => found,
-        }
-        .map_err(|problem| self.error(pem_problem(&problem).to_owned()))
+        certificates(pem).map_err(|problem| self.error(problem.to_owned()))
     }
 
     /// The key in `pem`.
@@ -92,28 +84,5 @@ impl PemFile {
 
     fn error(&self, problem: String) -> TlsError {
         TlsError::Pem { path: self.path.clone(), kind: self.kind, problem }
-    }
-}
-
-/// The first private key in `pem`, or what is wrong with it.
-pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, &'static str> {
-    let contains = |text: &str| pem.windows(text.len()).any(|window| window == text.as_bytes());
-    PrivateKeyDer::from_pem_slice(pem).map_err(|problem| {
-        if contains("BEGIN ENCRYPTED PRIVATE KEY") || contains("Proc-Type: 4,ENCRYPTED") {
-            return "it is encrypted; store it decrypted, readable by this process's user only";
-        }
-        pem_problem(&problem)
-    })
-}
-
-/// What is wrong with a file that should be PEM. The parser's own words repeat what it found, which can be a whole key.
-const fn pem_problem(problem: &pem::Error) -> &'static str {
-    match problem {
-        pem::Error::NoItemsFound => "there is none in it",
-        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is no Base64",
-        pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
-            "BEGIN and END do not stand on lines of their own; the line ends may be lost"
-        }
-        _ => "it is damaged",
     }
 }

@@ -66,6 +66,14 @@ pub fn why_unavailable(path: &Path) -> Option<String> {
     read_file(path).err().map(|problem| problem.to_string())
 }
 
+/// The secret as it is now. It blocks.
+pub(super) fn read_now(source: &SecretSource) -> io::Result<Secret> {
+    match source {
+        SecretSource::Inline(secret) => Ok(secret.clone()),
+        SecretSource::File(path) => read_file(path),
+    }
+}
+
 /// Nothing of the content is part of the error.
 fn read_file(path: &Path) -> io::Result<Secret> {
     let content = read_regular(path, LONGEST_SECRET)?;

@@ -15,8 +15,7 @@ use zeroize::Zeroize;
 
 use crate::model::assertion::{HmacAlgorithm, SignatureAlgorithm};
 use crate::model::secret::Secret;
-
-use super::pem::private_key;
+use crate::tls::private_key;
 
 /// A key and how it signs.
 pub(super) struct Signer {

@@ -1,18 +1,18 @@
 //! TLS for both servers: whom to trust, who we are, full handshakes only, and the mark at which a handshake begins.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::client::{
     ClientSessionStore, ResolvesClientCert, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, NamedGroup, SignatureScheme};
 use url::Host;
 
 use crate::model::target::{Identity, Transport};
+use crate::tls::provider;
 
 use super::certificate::chain_expiry;
 use super::file_reads::FileReads;
@@ -120,12 +120,6 @@ impl ResolvesClientCert for Presenter {
     fn has_certs(&self) -> bool {
         true
     }
-}
-
-/// The cryptography of the whole process.
-fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())))
 }
 
 /// Keeps no session, so that every handshake is a full one; rustls asks it for a hint as a handshake begins.

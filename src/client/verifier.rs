@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use url::{Host, Url};
 
 use crate::model::report::CertificateDefect;
 use crate::model::target::{Transport, Verification};
+use crate::tls::{FixedVerdict, Verdict};
 
 use super::certificate::chain_expiry;
 use super::pem::{PemFile, TlsError};
@@ -159,58 +160,5 @@ fn defect(error: &rustls::Error) -> CertificateDefect {
         // An authority that was made anew under its old name signs with a key that is not trusted.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => CertificateDefect::UnknownAuthority,
         _ => CertificateDefect::Other,
-    }
-}
-
-/// Judges every certificate alike, as long as the server holds its key.
-#[derive(Debug)]
-struct FixedVerdict {
-    provider: Arc<CryptoProvider>,
-    verdict: Verdict,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Verdict {
-    /// `insecure_skip_verify`: any certificate goes.
-    Accept,
-    /// There are no roots, so that none goes.
-    Refuse,
-}
-
-impl ServerCertVerifier for FixedVerdict {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.verdict {
-            Verdict::Accept => Ok(ServerCertVerified::assertion()),
-            Verdict::Refuse => Err(CertificateError::UnknownIssuer.into()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

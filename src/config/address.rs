@@ -118,17 +118,6 @@ pub(super) fn repeats(server: &Url, path: &str) -> bool {
     path.len() > 1 && server.path().trim_end_matches('/').ends_with(path.trim_end_matches('/'))
 }
 
-/// Whether what is sent can be read on the way.
-pub(super) fn is_exposed(server: &Url) -> bool {
-    let is_loopback = match server.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    server.scheme() == "http" && !is_loopback
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,19 +140,6 @@ mod tests {
         assert_eq!(joined("https://a.example", "//evil.example/x"), "https://a.example//evil.example/x");
         assert!(path("https://evil.example").is_err());
         assert!(path("@evil.example").is_err());
-    }
-
-    #[test]
-    fn only_loopback_is_reached_in_plain_text() {
-        for url in
-            ["http://localhost:1", "http://LOCALHOST", "http://127.8.9.1", "http://[::1]:80", "https://a.example"]
-        {
-            assert!(!is_exposed(&server(url).expect("a server's URL")), "{url}");
-        }
-        for url in ["http://a.example", "http://10.0.0.1", "http://localhost.example", "http://[::2]", "http://0.0.0.0"]
-        {
-            assert!(is_exposed(&server(url).expect("a server's URL")), "{url}");
-        }
     }
 
     #[test]

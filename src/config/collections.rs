@@ -30,7 +30,7 @@ const RESERVED_LABELS: [&str; 15] = [
 ];
 
 /// Reads every entry, so that one mistake hides no other; `None` if any was refused.
-fn each_entry<T>(
+pub(super) fn each_entry<T>(
     mut spot: Spot<'_>,
     wanted: &str,
     mut read: impl FnMut(&str, Spot<'_>) -> Option<(String, T)>,
@@ -105,12 +105,16 @@ pub(super) fn headers(spot: Spot<'_>) -> Option<BTreeMap<String, Secret>> {
             }
             _ => {}
         }
-        let is_value = value.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t');
-        if !is_value || value.trim() != value {
+        if !is_header_value(value) {
             return spot.refuse("has a value that no header can carry; use visible ASCII, no space at its ends");
         }
         Some((name, Secret::new(value.to_owned())))
     })
+}
+
+/// Whether a header can carry this: visible ASCII, with spaces inside.
+pub(super) fn is_header_value(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') && text.trim() == text
 }
 
 /// Scopes: a list, or one text with spaces as in RFC 6749 §3.3.

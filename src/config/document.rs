@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::fields::Spot;
@@ -11,7 +12,7 @@ use super::raw::RawTarget;
 use super::resolve::Resolver;
 use super::setting::{Origin, Overlay, Setting};
 use super::yaml::{self, Content, Node};
-use super::{Environment, scalars};
+use super::{Environment, foreign, scalars};
 use crate::model::target::{Config, Target};
 
 const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -62,10 +63,14 @@ fn read_root(root: &Node<'_>, directory: &Path, environment: Environment<'_>, re
         }
         return None;
     }
+    if let Some(what) = foreign(root) {
+        refuse_whole(report, root.line, what);
+        return None;
+    }
     let mut fields = Spot { node: root, place, report }.fields()?;
     let vantage = fields.take("vantage", |spot| scalars::plain_text(spot, "name where this exporter stands"));
     let latency_buckets = fields.take("latency_buckets", latency_buckets);
-    let history = fields.take("history", |spot| scalars::integer(spot, &(1..=10_000_usize)));
+    let history = fields.take("history", |spot| scalars::integer(spot, &(0..=10_000_usize)));
     let defaults = fields.map("defaults", read_defaults);
     let targets = fields.take("targets", |spot| read_targets(spot, &defaults, directory, environment));
     if targets.is_absent() {
@@ -82,6 +87,13 @@ fn read_root(root: &Node<'_>, directory: &Path, environment: Environment<'_>, re
     })
 }
 
+/// What is said of a file that is another program's. One with targets is ours, whatever else is in it.
+fn foreign(root: &Node<'_>) -> Option<&'static str> {
+    let Content::Mapping(entries) = &root.content else { return None };
+    let keys = || entries.iter().map(|(key, _)| &*key.text);
+    if keys().any(|key| key == "targets") { None } else { foreign::recognise(keys()) }
+}
+
 fn refuse_whole(report: &mut Report, line: usize, what: &str) {
     report.add(Some(line), Owner::File, "", what);
     report.show_example(EXAMPLE);
@@ -89,6 +101,7 @@ fn refuse_whole(report: &mut Report, line: usize, what: &str) {
 
 /// The given targets, and the defaults for everything beside them.
 pub(super) fn config_of(targets: Vec<Target>) -> Config {
+    let targets = targets.into_iter().map(Arc::new).collect();
     Config { vantage: None, latency_buckets: LATENCY_BUCKETS.to_vec(), history: HISTORY, targets }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::suggest::nearest;
+use super::web_keys;
 
 /// Every mistake of a configuration.
 ///
@@ -26,6 +27,10 @@ impl ConfigError {
     pub(super) fn single(file: &str, what: impl fmt::Display) -> Self {
         let mistakes = vec![Mistake { line: None, text: what.to_string() }];
         Self { file: file.to_owned(), mistakes, example: None }
+    }
+
+    pub(super) fn with_example(file: &str, what: &str, example: &'static str) -> Self {
+        Self { example: Some(example), ..Self::single(file, what) }
     }
 }
 
@@ -54,12 +59,14 @@ pub(super) enum Owner<'a> {
     },
     /// The target made of environment variables; its keys are shown as these.
     Environment,
+    /// The file of the web configuration.
+    Web,
 }
 
 impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File | Self::Environment => Ok(()),
+            Self::File | Self::Environment | Self::Web => Ok(()),
             Self::Defaults => f.write_str("defaults: "),
             Self::Target { index, name: None } => write!(f, "targets[{index}]: "),
             Self::Target { index, name: Some(name) } => {
@@ -163,6 +170,15 @@ const SECTION_KEYS: [&str; 23] = [
 fn elsewhere(key: &str, owner: Owner<'_>) -> Option<String> {
     if key == "<<" {
         return Some("merge keys are not part of YAML 1.2; write common keys below `defaults`".to_owned());
+    }
+    if matches!(owner, Owner::Web) {
+        return web_keys::elsewhere(key).or_else(|| {
+            let is_main = TOP_KEYS.contains(&key) || TARGET_KEYS.contains(&key);
+            is_main.then(|| "belongs in the file of --config.file; this is the one of --web.config.file".to_owned())
+        });
+    }
+    if web_keys::TOP.contains(&key) {
+        return Some("belongs in the file of --web.config.file".to_owned());
     }
     if matches!(owner, Owner::File) {
         let is_target_key = TARGET_KEYS.contains(&key);

@@ -10,23 +10,32 @@ mod collections;
 mod document;
 mod environment;
 mod fields;
+mod foreign;
 mod mistake;
 mod raw;
 mod resolve;
 mod scalars;
 mod setting;
 mod suggest;
+mod web;
+mod web_keys;
+mod web_tls;
 mod yaml;
 
 use std::path::Path;
+
+use zeroize::Zeroizing;
 
 pub use mistake::ConfigError;
 
 use crate::files::read_regular;
 use crate::model::target::Config;
+use crate::model::web::WebConfig;
 
 /// Ten thousand targets have some megabytes.
 const LONGEST_CONFIGURATION: u64 = 64 * 1024 * 1024;
+/// With a chain, a key and hundreds of authorities in it.
+const LONGEST_WEB_CONFIGURATION: u64 = 1024 * 1024;
 
 /// How environment variables are read; handed in, so that tests need not change those of the process.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -36,16 +45,19 @@ pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 /// # Errors
 /// When the file cannot be read, or for all mistakes in it.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
-    let shown = path.display().to_string();
-    let unreadable = |error: std::io::Error| {
-        ConfigError::single(&shown, format_args!("cannot be read: {error}; check --config.file"))
-    };
-    let bytes = read_regular(path, LONGEST_CONFIGURATION).map_err(unreadable)?;
-    let text = str::from_utf8(&bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-        ConfigError::single(&shown, format_args!("line {line} is not UTF-8; save the file as UTF-8"))
-    })?;
-    document::read(text, &shown, path.parent().unwrap_or(Path::new("")), environment)
+    let text = read_text(path, LONGEST_CONFIGURATION, "--config.file")?;
+    // Absolute, so that what `/config` shows of it means the same wherever it is pasted.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_nowhere| path.to_owned());
+    document::read(&text, &path.display().to_string(), directory_of(&absolute), environment)
+}
+
+/// Reads the web configuration at `path`. Relative file names in it start at its directory.
+///
+/// # Errors
+/// When the file cannot be read, or for all mistakes in it.
+pub fn load_web(path: &Path) -> Result<WebConfig, ConfigError> {
+    let text = read_text(path, LONGEST_WEB_CONFIGURATION, "--web.config.file")?;
+    web::read(&text, &path.display().to_string(), directory_of(path))
 }
 
 /// Reads a configuration from `text`; `file` is what messages call it. Relative file names in it stay relative.
@@ -56,6 +68,14 @@ pub fn parse(text: &str, file: &str, environment: Environment<'_>) -> Result<Con
     document::read(text, file, Path::new(""), environment)
 }
 
+/// Reads a web configuration from `text`; `file` is what messages call it. Relative file names in it stay relative.
+///
+/// # Errors
+/// For all mistakes in it.
+pub fn parse_web(text: &str, file: &str) -> Result<WebConfig, ConfigError> {
+    web::read(text, file, Path::new(""))
+}
+
 /// Makes the target `default` of `AUTHORIZATION_SERVER`, `RESOURCE_SERVER`, `PARTNER_OA_CLIENT_ID`, and
 /// `PARTNER_OA_SECRET` or `PARTNER_OA_SECRET_FILE`.
 ///
@@ -63,4 +83,41 @@ pub fn parse(text: &str, file: &str, environment: Environment<'_>) -> Result<Con
 /// For all variables that are missing or wrong.
 pub fn from_environment(environment: Environment<'_>) -> Result<Config, ConfigError> {
     environment::read(environment)
+}
+
+/// The whole file; `flag` is the one that named it.
+fn read_text(path: &Path, longest: u64, flag: &str) -> Result<Zeroizing<String>, ConfigError> {
+    let shown = path.display().to_string();
+    let unreadable = |error: std::io::Error| {
+        let advice = what_to_do(path, flag, error.kind());
+        ConfigError::single(&shown, format_args!("cannot be read: {error}; {advice}"))
+    };
+    let mut bytes = read_regular(path, longest).map_err(unreadable)?;
+    String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        ConfigError::single(&shown, format_args!("line {line} is not UTF-8; save the file as UTF-8"))
+    })
+}
+
+/// What most likely went wrong with a name on the command line, or what to do about the file.
+fn what_to_do(path: &Path, flag: &str, kind: std::io::ErrorKind) -> String {
+    use std::io::ErrorKind;
+    match kind {
+        ErrorKind::NotFound if path.starts_with("~") => {
+            format!("no shell replaces `~` behind `=`; write `{flag} ~/…`, or the home directory out")
+        }
+        ErrorKind::NotFound if path.is_relative() => match std::env::current_dir() {
+            Ok(directory) => format!("looked for in {}; check {flag}", directory.display()),
+            Err(_) => format!("the working directory is not there either; check {flag}"),
+        },
+        ErrorKind::IsADirectory => "name the file in it".to_owned(),
+        ErrorKind::PermissionDenied => "let that user read it and enter the directories above it".to_owned(),
+        _ => format!("check {flag}"),
+    }
+}
+
+/// Where the relative file names of a file start.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }

@@ -15,7 +15,7 @@ use super::{Environment, address, scalars};
 use crate::model::check::{Check, CheckSettings};
 use crate::model::target::{
     ConnectionMode, Expectation, Identity, PingSettings, ScheduleMode, SecretSource, Target, TokenPolicy,
-    TokenSettings, Transport, Verification,
+    TokenSettings, Transport, Verification, is_exposed,
 };
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -136,7 +136,7 @@ impl Resolver<'_> {
         };
         let url = self.required(setting, key, missing)?;
         let origin = setting.given()?.origin;
-        if address::is_exposed(&url) && !raw.allow_plaintext.or_default(false) {
+        if is_exposed(&url) && !raw.allow_plaintext.or_default(false) {
             self.refuse(
                 origin,
                 key,

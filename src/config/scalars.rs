@@ -110,10 +110,21 @@ pub(super) fn checked_text(text: &str) -> Result<String, &'static str> {
 /// A file's name. Whether the file is there shows when it is needed: it may appear later, and may change.
 pub(super) fn file_name(mut spot: Spot<'_>) -> Option<PathBuf> {
     let text = spot.text("name a file")?;
+    checked_file_name(text).map_or_else(|what| spot.refuse(what), Some)
+}
+
+/// The name of a file, as it can be opened.
+///
+/// # Errors
+/// What is wrong, and what to do.
+pub(super) fn checked_file_name(text: &str) -> Result<PathBuf, &'static str> {
     if text.is_empty() || text.contains('\0') {
-        return spot.refuse("is not a file name; name a file");
+        return Err("is not a file name; name a file");
     }
-    Some(PathBuf::from(text))
+    if text == "~" || text.starts_with("~/") {
+        return Err("begins with `~`, which only a shell replaces; write the home directory out");
+    }
+    Ok(PathBuf::from(text))
 }
 
 /// A secret in the configuration, without the line ends that a block scalar leaves behind it.

@@ -6,14 +6,19 @@ pub(super) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
     if word.len() > 64 {
         return None;
     }
-    let word = word.to_ascii_lowercase().replace('-', "_");
+    let word = normal(word);
     let tolerated = (word.chars().count() / 3).clamp(1, 3);
     known
         .iter()
-        .map(|&candidate| (distance(&word, candidate), candidate))
+        .map(|&candidate| (distance(&word, &normal(candidate)), candidate))
         .filter(|&(distance, candidate)| distance <= tolerated || is_tail(&word, candidate))
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Letter case and the kind of dash are slips that count for nothing.
+fn normal(word: &str) -> String {
+    word.to_ascii_lowercase().replace('-', "_")
 }
 
 /// `secret` for `client_secret`.
@@ -69,5 +74,6 @@ mod tests {
         assert_eq!(nearest("secret_file", &known), Some("client_secret_file"));
         assert_eq!(nearest("tsl", &known), Some("tls"));
         assert_eq!(nearest("password", &known), None);
+        assert_eq!(nearest("x_frame_option", &["X-Frame-Options"]), Some("X-Frame-Options"));
     }
 }

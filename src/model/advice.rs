@@ -64,7 +64,12 @@ impl Reason {
 /// What `cause` means and what to do, as exactly as the configuration and the `attempt` that failed tell.
 #[must_use]
 pub fn advice_on(cause: Cause, target: &Target, attempt: Option<&Attempt>) -> Advice {
-    let defect = attempt.and_then(|attempt| attempt.trace.certificate_defect);
+    advice_with(cause, target, attempt.and_then(|attempt| attempt.trace.certificate_defect))
+}
+
+/// The same where of the attempt only the `defect` of the server's certificate is known.
+#[must_use]
+pub fn advice_with(cause: Cause, target: &Target, defect: Option<CertificateDefect>) -> Advice {
     match (cause.reason, defect) {
         (Reason::Certificate, Some(defect)) => on_certificate(defect),
         (Reason::InvalidClient, _) => Advice { remedy: on_client(&target.token.authentication), ..advice(cause) },

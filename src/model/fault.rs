@@ -202,6 +202,12 @@ impl Reason {
         }
     }
 
+    /// Where it stands in [`Reason::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// Whose fault this is when `request` failed so.
     #[must_use]
     pub const fn fault(self, request: Request) -> Fault {

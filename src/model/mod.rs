@@ -1,6 +1,7 @@
 //! Pure decisions and data: no clock, no socket, no file, nothing that awaits. Everything is handed `now`.
 
 pub mod advice;
+pub mod agenda;
 pub mod assertion;
 pub mod back_off;
 pub mod check;
@@ -9,6 +10,7 @@ mod expired_token;
 pub mod fault;
 mod held_token;
 pub mod lifetime;
+pub mod password_hash;
 pub mod report;
 pub mod response;
 pub mod schedule;
@@ -17,3 +19,5 @@ pub mod target;
 pub mod time;
 pub mod token;
 mod trigger;
+pub mod warning;
+pub mod web;

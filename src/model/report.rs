@@ -170,6 +170,15 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every member, in the order in which they happen.
+    pub const ALL: [Self; 5] = [Self::Resolve, Self::Connect, Self::Tls, Self::Processing, Self::Transfer];
+
+    /// Where it stands in [`Phase::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The label value.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

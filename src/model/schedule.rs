@@ -33,16 +33,28 @@ impl Schedule {
         Self { first: origin.plus(interval.mul_f64(unit_hash(name))), interval }
     }
 
+    /// One that begins at `first`.
+    #[cfg(test)]
+    pub(super) const fn starting(first: Moment, interval: Duration) -> Self {
+        Self { first, interval }
+    }
+
     /// The first start that has not passed at `now`.
     #[must_use]
     pub fn next_from(&self, now: Moment) -> Moment {
         if now > self.first { self.after(self.first, now).start } else { self.first }
     }
 
-    /// When the cycle that started at `start` must have ended: just before the next start.
+    /// When the cycle that started at `start` must have ended: just before the next start, or where that would be.
     #[must_use]
     pub fn deadline(&self, start: Moment) -> Moment {
-        start.plus(self.interval - (self.interval / REST).min(LONGEST_REST))
+        self.end_before(start.plus(self.interval))
+    }
+
+    /// When what is under way must have ended so that a cycle can start at `start`.
+    #[must_use]
+    pub fn end_before(&self, start: Moment) -> Moment {
+        start.minus((self.interval / REST).min(LONGEST_REST))
     }
 
     /// The first start after `start` that has not passed at `ended`, and how many passed.

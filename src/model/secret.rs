@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// A value that appears in no output: it has no `Display`, a redacted `Debug`, and is zeroed when dropped.
 ///
-/// Only `client/` may call [`Secret::expose`]; a test holds that.
+/// Only `client/` may call [`Secret::expose`], and the server for what is its own; a test holds that.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 

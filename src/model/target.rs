@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -13,7 +14,7 @@ use super::fault::Request;
 use super::secret::Secret;
 
 /// Everything the exporter was told to do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where this exporter stands; a label on every series when set.
     pub vantage: Option<String>,
@@ -21,8 +22,8 @@ pub struct Config {
     pub latency_buckets: Vec<f64>,
     /// Cycles kept per target for the status page.
     pub history: usize,
-    /// What is probed; names are distinct.
-    pub targets: Vec<Target>,
+    /// What is probed; names are distinct. Shared by everything that works on a target or shows it.
+    pub targets: Vec<Arc<Target>>,
 }
 
 /// One OAuth 2.0 client of one environment.
@@ -57,6 +58,20 @@ pub enum ScheduleMode {
     On,
     /// Only when asked for by `/probe`.
     Off,
+}
+
+impl ScheduleMode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::On, Self::Off];
+
+    /// As the configuration writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// How a token is asked for, and how long one is used.
@@ -246,6 +261,23 @@ impl Target {
         self.token == theirs && self.ping.endpoint == other.ping.endpoint
     }
 
+    /// What is asked by `request`.
+    #[must_use]
+    pub const fn endpoint(&self, request: Request) -> &Url {
+        match request {
+            Request::Token => &self.token.endpoint,
+            Request::Ping => &self.ping.endpoint,
+        }
+    }
+
+    /// The same as it may be shown: without a query, in which a secret might stand.
+    #[must_use]
+    pub fn shown_url(&self, request: Request) -> String {
+        let mut shown = self.endpoint(request).clone();
+        shown.set_query(None);
+        shown.into()
+    }
+
     /// How the server that `request` asks is reached.
     #[must_use]
     pub const fn transport(&self, request: Request) -> &Transport {
@@ -273,5 +305,35 @@ fn host(url: &Url) -> String {
     match url.port() {
         Some(port) => format!("{name}:{port}"),
         None => name.to_owned(),
+    }
+}
+
+/// Whether what is sent there can be read on the way.
+#[must_use]
+pub fn is_exposed(server: &Url) -> bool {
+    let is_loopback = match server.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    server.scheme() == "http" && !is_loopback
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_reached_in_plain_text() {
+        for url in
+            ["http://localhost:1", "http://LOCALHOST", "http://127.8.9.1", "http://[::1]:80", "https://a.example"]
+        {
+            assert!(!is_exposed(&url.parse().expect("a URL")), "{url}");
+        }
+        for url in ["http://a.example", "http://10.0.0.1", "http://localhost.example", "http://[::2]", "http://0.0.0.0"]
+        {
+            assert!(is_exposed(&url.parse().expect("a URL")), "{url}");
+        }
     }
 }

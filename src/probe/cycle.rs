@@ -22,13 +22,14 @@ pub struct Tools<'a, W, C> {
     pub random: &'a mut fastrand::Rng,
 }
 
-/// Runs one cycle that must have ended by `deadline`.
+/// Runs one cycle that must have ended by `deadline`. It leaves `state` as the next one finds it, also when it is dropped
+/// on its way: what was learnt until then is kept.
 pub async fn run_cycle<W: Wire, C: Clock>(
     target: &Target,
-    state: TokenState,
+    state: &mut TokenState,
     deadline: Moment,
     tools: Tools<'_, W, C>,
-) -> (CycleReport, TokenState) {
+) -> CycleReport {
     let mut cycle = Cycle { target, state, deadline, tools, attempts: Vec::with_capacity(2), asked: Asking::NotYet };
     let started = cycle.tools.clock.now();
     let verdict = cycle.run().await;
@@ -37,13 +38,12 @@ pub async fn run_cycle<W: Wire, C: Clock>(
     }
     let ended = cycle.tools.clock.now();
     let token = cycle.state.view(ended.moment, &target.token.policy);
-    let report = CycleReport { started, ended, verdict, attempts: cycle.attempts, token };
-    (report, cycle.state)
+    CycleReport { started, ended, verdict, attempts: cycle.attempts, token }
 }
 
 struct Cycle<'a, W, C> {
     target: &'a Target,
-    state: TokenState,
+    state: &'a mut TokenState,
     deadline: Moment,
     tools: Tools<'a, W, C>,
     attempts: Vec<Attempt>,

@@ -1,9 +1,10 @@
 //! The engine: one cycle, and the loops that start cycles. It records nothing and knows no HTTP.
 
+mod asking;
 mod checks;
 mod cycle;
 mod scheduler;
 
 pub use checks::CheckRound;
 pub use cycle::{Tools, run_cycle};
-pub use scheduler::{Fleet, Job, Observer, TaskDied};
+pub use scheduler::{Fleet, Job, Observer, Prober, TaskDied};

@@ -1,4 +1,4 @@
-//! The loops: one task per target that starts its cycles, and the fleet that owns the tasks.
+//! The loops: one actor per target that runs its cycles, and the fleet that owns their tasks.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,20 +8,21 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use crate::client::Wire;
 use crate::clock::Clock;
+use crate::model::agenda::{Agenda, Occasion, Start};
 use crate::model::check::CheckOutcome;
 use crate::model::check_rhythm::CheckRhythm;
 use crate::model::report::CycleReport;
-use crate::model::schedule::Schedule;
-use crate::model::target::{ScheduleMode, Target};
+use crate::model::target::Target;
 use crate::model::time::Moment;
 use crate::model::token::TokenState;
 
+use super::asking::{Asked, Asker, asking};
 use super::checks::CheckRound;
 use super::cycle::{Tools, run_cycle};
 
 /// Is told of what happens to one target. It is called between requests and must not block.
 pub trait Observer: Send + Sync + 'static {
-    /// A cycle starts, this much later than it was meant to.
+    /// A cycle of the schedule starts, this much later than it was meant to. One that was asked for has no such time.
     fn cycle_started(&self, lag: Duration);
 
     /// A cycle has ended.
@@ -64,7 +65,7 @@ pub struct Fleet {
     tasks: JoinSet<()>,
     /// Whose tasks they are, those that were stopped included.
     names: HashMap<Id, Arc<Target>>,
-    running: HashMap<String, Running>,
+    running: Arc<Mutex<HashMap<String, Running>>>,
 }
 
 /// A task that was not stopped.
@@ -73,37 +74,77 @@ struct Running {
     task: AbortHandle,
     target: Arc<Target>,
     token: SharedToken,
+    asker: Asker,
 }
 
-/// A target's token between two cycles, so that it outlives the task.
-type SharedToken = Arc<Mutex<TokenState>>;
+/// A target's token, which outlives the task: a cycle holds it to its end, however that comes, and then the task that
+/// replaces this one can have it as it was left.
+type SharedToken = Arc<tokio::sync::Mutex<TokenState>>;
+
+/// Asks targets for cycles, by their names. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Prober(Arc<Mutex<HashMap<String, Running>>>);
+
+impl Prober {
+    /// Asks the target of this name, if there is one, for a cycle now: the one that runs, else one that starts for it.
+    ///
+    /// What it gives is done once that cycle has ended, or once there is no task any more that would end it: the target
+    /// was replaced or stopped. It may be dropped at any time; the cycle goes on.
+    #[must_use]
+    pub fn ask(&self, name: &str) -> Option<impl Future<Output = ()> + Send + use<>> {
+        lock(&self.0).get(name).map(|running| running.asker.ask())
+    }
+}
 
 impl Fleet {
     /// Starts probing a target, in place of the one that has its name. It begins with the next start of a schedule that
     /// began at `origin`, so that one that is replaced often is probed all the same; and with the token of the one
-    /// before, if that is as good for it.
+    /// before, if that is as good for it. One whose schedule is off waits to be asked.
     pub fn spawn<W, O, C>(&mut self, job: Job<W, O>, clock: C, origin: Moment)
     where
         W: Wire + 'static,
         O: Observer,
         C: Clock + 'static,
     {
-        let before = self.take(&job.target.name);
-        if job.target.schedule == ScheduleMode::Off {
-            return;
-        }
         let target = Arc::clone(&job.target);
-        let kept = before.filter(|before| target.shares_token_with(&before.target));
-        let state = kept.map_or_else(TokenState::default, |before| lock(&before.token).clone());
-        let token = Arc::new(Mutex::new(state));
-        let task = self.tasks.spawn(probe_for_ever(job, clock, origin, Arc::clone(&token)));
+        // Whoever asks meanwhile waits for the lock, and finds the one or the other.
+        let mut running = lock(&self.running);
+        let before = running.remove(&target.name);
+        let kept = before.as_ref().filter(|before| target.shares_token_with(&before.target));
+        let token: SharedToken = kept.map(|before| Arc::clone(&before.token)).unwrap_or_default();
+        let (asker, asked) = asking();
+        let mut actor = Actor {
+            agenda: Agenda::new(&target, origin, clock.now().moment),
+            job,
+            clock,
+            token: Arc::clone(&token),
+            asked,
+            checks: CheckRhythm::default(),
+        };
+        // Not by an `async fn` that takes the actor: its future would have room for two of them.
+        let task = self.tasks.spawn(async move {
+            loop {
+                actor.act().await;
+            }
+        });
         self.names.insert(task.id(), Arc::clone(&target));
-        self.running.insert(target.name.clone(), Running { task, target, token });
+        running.insert(target.name.clone(), Running { task, target, token, asker });
+        if let Some(before) = before {
+            before.task.abort();
+        }
     }
 
     /// Stops probing the target of this name, if there is one. A cycle of it that is under way is given up.
     pub fn stop(&mut self, name: &str) {
-        self.take(name);
+        if let Some(running) = lock(&self.running).remove(name) {
+            running.task.abort();
+        }
+    }
+
+    /// Asks its targets for cycles, those that are spawned later as well.
+    #[must_use]
+    pub fn prober(&self) -> Prober {
+        Prober(Arc::clone(&self.running))
     }
 
     /// Returns only when a task has ended that was not stopped, which is an error. Pending for ever while there are
@@ -122,50 +163,82 @@ impl Fleet {
             }
         }
     }
-
-    fn take(&mut self, name: &str) -> Option<Running> {
-        let running = self.running.remove(name)?;
-        running.task.abort();
-        Some(running)
-    }
 }
 
-async fn probe_for_ever<W: Wire, O: Observer, C: Clock>(job: Job<W, O>, clock: C, origin: Moment, token: SharedToken) {
-    let Job { target, wire, observer, mut random } = job;
-    let schedule = Schedule::spread(origin, target.interval, &target.name);
-    let mut checks = CheckRhythm::default();
-    let mut start = schedule.next_from(clock.now().moment);
-    loop {
-        clock.sleep_until(start).await;
-        let now = clock.now().moment;
-        let resume = schedule.resume(start, now);
-        if resume.skipped > 0 {
-            observer.cycles_skipped(resume.skipped);
+/// Owns one target: its schedule and whoever asks are equals to it, and each cycle is for all who want one then.
+struct Actor<W, O, C> {
+    job: Job<W, O>,
+    clock: C,
+    agenda: Agenda,
+    token: SharedToken,
+    asked: Asked,
+    checks: CheckRhythm,
+}
+
+impl<W: Wire, O: Observer, C: Clock> Actor<W, O, C> {
+    /// Waits for one cycle to start and sees it through.
+    async fn act(&mut self) {
+        let start = self.next_start().await;
+        self.cycle(start).await;
+    }
+
+    /// Returns when a cycle is to start.
+    async fn next_start(&mut self) -> Start {
+        loop {
+            let occasion = tokio::select! {
+                () = sleep_until(&self.clock, self.agenda.due()) => Occasion::Due,
+                () = self.asked.wanted() => Occasion::Asked,
+            };
+            let now = self.clock.now().moment;
+            let outlook = self.agenda.look(now, occasion);
+            note_skipped(&self.job.observer, outlook.skipped);
+            if let Some(Start::Scheduled(due)) = outlook.start {
+                self.job.observer.cycle_started(due.until(now));
+            }
+            if let Some(start) = outlook.start {
+                return start;
+            }
         }
-        start = resume.start;
-        if start > now {
-            continue;
-        }
-        observer.cycle_started(start.until(now));
-        let tools = Tools { wire: &wire, clock: &clock, random: &mut random };
-        let state = lock(&token).clone();
+    }
+
+    async fn cycle(&mut self, start: Start) {
+        let deadline = self.agenda.deadline(start);
+        // It is free, unless the task before this one was stopped a moment ago and is still about to notice.
+        let mut token = self.token.lock().await;
+        let Job { target, wire, observer, random } = &mut self.job;
+        let tools = Tools { wire, clock: &self.clock, random };
         // Boxed, so that a target between two cycles costs no more than its state.
-        let deadline = schedule.deadline(start);
-        let (report, next_state) = Box::pin(run_cycle(&target, state, deadline, tools)).await;
-        *lock(&token) = next_state.clone();
+        let report = Box::pin(run_cycle(target, &mut token, deadline, tools)).await;
         observer.cycle_ended(&report);
-        checks.cycle_ended(report.verdict);
-        let round = CheckRound { target: &target, wire: &wire, clock: &clock, deadline };
-        Box::pin(round.run(&mut checks, &next_state, |outcome| observer.check_made(&outcome))).await;
-        let next = schedule.after(start, clock.now().moment);
-        if next.skipped > 0 {
-            observer.cycles_skipped(next.skipped);
+        self.asked.cycle_ended();
+        self.checks.cycle_ended(report.verdict);
+        note_skipped(observer, self.agenda.cycle_ended(start, self.clock.now().moment));
+        let deadline = self.agenda.checks_deadline(deadline);
+        let round = CheckRound { target, wire, clock: &self.clock, deadline };
+        // A check delays no ping: whoever asks for a cycle now ends the one that is under way, and it stays due.
+        tokio::select! {
+            biased;
+            () = self.asked.wanted() => {}
+            () = Box::pin(round.run(&mut self.checks, &token, |outcome| observer.check_made(&outcome))) => {}
         }
-        start = next.start;
     }
 }
 
-/// Held for as long as it takes to copy a state; a panic meanwhile leaves it whole.
-fn lock(token: &SharedToken) -> MutexGuard<'_, TokenState> {
-    token.lock().unwrap_or_else(PoisonError::into_inner)
+fn note_skipped(observer: &impl Observer, count: u64) {
+    if count > 0 {
+        observer.cycles_skipped(count);
+    }
+}
+
+/// Returns once `moment` has come; never if there is none.
+async fn sleep_until(clock: &impl Clock, moment: Option<Moment>) {
+    match moment {
+        Some(moment) => clock.sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Held for as long as it takes to look up or to put in a target; a panic meanwhile leaves the others whole.
+fn lock(running: &Mutex<HashMap<String, Running>>) -> MutexGuard<'_, HashMap<String, Running>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -48,7 +48,7 @@ impl FromStr for ListenAddress {
 }
 
 impl Host {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
             return Some(Self::Any);
         }

@@ -1,4 +1,4 @@
-//! Bodies of answers: a scrape made while it is sent, and the pace that leaves other tasks their turns.
+//! Bodies of answers: text made while it is sent, and the pace that leaves other tasks their turns.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -9,13 +9,11 @@ use axum::body::Body as AnyBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::telemetry::Exposition;
-
-/// A scrape whose text is made as it is asked for.
+/// Text whose pieces are made as they are asked for.
 #[derive(Debug)]
-pub(super) struct ExpositionBody(pub(super) Exposition);
+pub(super) struct Chunks<I>(pub(super) I);
 
-impl Body for ExpositionBody {
+impl<I: Iterator<Item = Bytes> + Unpin> Body for Chunks<I> {
     type Data = Bytes;
     type Error = Infallible;
 

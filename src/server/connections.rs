@@ -3,47 +3,48 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use axum::Router;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
-use rustix::net::sockopt::set_tcp_user_timeout;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
+use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_user_timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use super::App;
+use super::activity::Protocol;
+use super::connection::Connection;
+use super::gate::Gate;
+use super::limits::Limits;
 use super::listen::Bound;
+use super::opening::greet;
+use super::places::{Place, Places};
 use super::routes::router;
+use super::security::Security;
+use super::watched::Watched;
 
 const MOST_HEADERS: usize = 64;
 const LONGEST_HEAD: usize = 16 * 1024;
 
-/// How long data may stay unread by the other side before the connection is given up, in milliseconds.
-const UNREAD_TIMEOUT: u32 = 30_000;
+/// What is kept of answers that the other side is slow to read, for each connection.
+const SEND_BUFFER: usize = 64 * 1024;
+/// The same in the system, which would take megabytes.
+const SYSTEM_SEND_BUFFER: usize = 256 * 1024;
+
+/// Requests at one time on one connection of HTTP/2.
+const MOST_STREAMS: u32 = 32;
+/// No request has a body that anybody reads.
+const WINDOW: u32 = 64 * 1024 - 1;
 
 /// How long to wait when connections cannot be accepted, which mostly means that descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
-
-/// Bounds on what clients can make the server hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections at one time; further ones wait.
-    pub connections: usize,
-    /// Time in which a request's head must have come, and for which a connection may stay idle.
-    pub head_timeout: Duration,
-    /// Time that requests under way have once the server is to stop.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { connections: 512, head_timeout: Duration::from_secs(10), drain: Duration::from_secs(3) }
-    }
-}
 
 impl Bound {
     /// Answers requests until `shutdown` is done, then lets those under way finish, for a bounded time.
@@ -52,8 +53,9 @@ impl Bound {
     /// When accepting connections panicked: the exporter must not go on unseen.
     pub async fn serve(self, app: App, shutdown: impl Future<Output = ()>) {
         let service = Service {
-            router: TowerToHyperService::new(router(app)),
-            permits: Arc::new(Semaphore::new(self.limits.connections)),
+            routes: router(app, &self.limits),
+            security: self.security,
+            places: Arc::new(Places::new(self.limits)),
             limits: self.limits,
         };
         let (stop, stopped) = watch::channel(());
@@ -74,8 +76,9 @@ impl Bound {
 
 #[derive(Clone)]
 struct Service {
-    router: TowerToHyperService<axum::Router>,
-    permits: Arc<Semaphore>,
+    routes: Router,
+    security: Arc<Security>,
+    places: Arc<Places>,
     limits: Limits,
 }
 
@@ -87,8 +90,11 @@ impl Service {
             tokio::select! {
                 _closed = stopped.changed() => break,
                 Some(ended) = connections.join_next() => note_panic(ended),
-                (stream, permit) = self.accept(&listener) => {
-                    connections.spawn(self.clone().converse(stream, permit, graceful.watcher()));
+                (stream, address) = accept(&listener) => {
+                    // Not among the futures above: one that is dropped half done would lose the connection.
+                    if let Some(place) = self.places.take(address.ip()).await {
+                        connections.spawn(self.clone().hold(stream, place, graceful.watcher(), stopped.clone()));
+                    }
                 }
             }
         }
@@ -99,44 +105,131 @@ impl Service {
         }
     }
 
-    /// The next connection, once there is room for one more.
-    async fn accept(&self, listener: &TcpListener) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
-        loop {
-            match listener.accept().await {
-                Ok((stream, _peer)) => return (stream, permit),
-                Err(error) if concerns_one_connection(&error) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept connections");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+    /// Converses until either side has enough, or it takes too long, or the place is needed.
+    async fn hold(self, stream: TcpStream, place: Place, watcher: Watcher, stopped: watch::Receiver<()>) {
+        let connection = &place.connection;
+        let why = tokio::select! {
+            outcome = self.converse(stream, connection, watcher, stopped) => {
+                if let Err(error) = outcome {
+                    tracing::debug!(peer = %connection.peer, error = &*error, "connection ended early");
                 }
+                return;
             }
-        }
+            why = connection.overdue() => why,
+            why = connection.closed() => why,
+        };
+        tracing::debug!(peer = %connection.peer, because = why.as_str(), "connection closed");
+        // What goes on in other tasks ends too.
+        connection.close(why);
     }
 
-    async fn converse(self, stream: TcpStream, _permit: Option<OwnedSemaphorePermit>, watcher: Watcher) {
-        if let Err(error) = prepare(&stream) {
-            tracing::debug!(%error, "connection ended before it began");
-            return;
+    async fn converse(
+        &self,
+        stream: TcpStream,
+        connection: &Arc<Connection>,
+        watcher: Watcher,
+        mut stopped: watch::Receiver<()>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.prepare(&stream)?;
+        let stream = Watched::new(stream, Arc::clone(connection));
+        let gate = Gate {
+            routes: self.routes.clone(),
+            security: Arc::clone(&self.security),
+            connection: Arc::clone(connection),
+        };
+        if !self.security.speaks_tls() {
+            return Ok(watcher.watch(over_http1(stream, gate)).await?);
         }
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.head_timeout)
-            .max_headers(MOST_HEADERS)
-            .max_header_size(LONGEST_HEAD)
-            .serve_connection(TokioIo::new(stream), self.router);
-        if let Err(error) = watcher.watch(connection).await {
-            let error: &(dyn Error + 'static) = &error;
-            tracing::debug!(error, "connection ended early");
+        connection.handshake_begins();
+        let greeted = async {
+            let protection = self.security.current().await;
+            match protection.tls() {
+                Some(tls) => greet(stream, Arc::clone(tls)).await,
+                None => Ok(None),
+            }
+        };
+        let greeted = tokio::select! {
+            greeted = greeted => greeted?,
+            _closed = stopped.changed() => None,
+        };
+        let Some((stream, protocol)) = greeted else { return Ok(()) };
+        connection.handshake_done(protocol);
+        match protocol {
+            Protocol::Http1 => watcher.watch(over_http1(stream, gate)).await?,
+            Protocol::Http2 => watcher.watch(over_http2(stream, gate)).await?,
         }
+        Ok(())
+    }
+
+    fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        set_socket_send_buffer_size(stream, SYSTEM_SEND_BUFFER)?;
+        // Behind the end of an answer, what is unread lies with the system alone.
+        let milliseconds = u32::try_from(self.limits.unread_timeout.as_millis()).unwrap_or(u32::MAX);
+        set_tcp_user_timeout(stream, milliseconds)?;
+        Ok(())
     }
 }
 
-/// A scrape that is never read must not hold its connection for ever: hyper bounds only the reading of heads.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    set_tcp_user_timeout(stream, UNREAD_TIMEOUT)?;
-    Ok(())
+/// The time for heads is that of the connection.
+fn over_http1<S>(stream: S, gate: Gate) -> impl GracefulConnection<Error = hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_headers(MOST_HEADERS)
+        .max_header_size(LONGEST_HEAD)
+        .max_buf_size(SEND_BUFFER)
+        .serve_connection(TokioIo::new(stream), gate)
+}
+
+fn over_http2<S>(stream: S, gate: Gate) -> impl GracefulConnection<Error = hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    http2::Builder::new(WithConnection(Arc::clone(&gate.connection)))
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_header_list_size(LONGEST_HEAD as u32)
+        .max_send_buf_size(SEND_BUFFER)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .serve_connection(TokioIo::new(stream), gate)
+}
+
+/// Runs what a connection of HTTP/2 does at the same time, for as long as the connection is there.
+#[derive(Clone)]
+struct WithConnection(Arc<Connection>);
+
+impl<F> Executor<F> for WithConnection
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let connection = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stream => {}
+                _why = connection.closed() => {}
+            }
+        });
+    }
+}
+
+/// The next connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
 }
 
 fn concerns_one_connection(error: &io::Error) -> bool {

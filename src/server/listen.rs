@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::set_ipv6_v6only;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::address::{Host, ListenAddress};
-use super::connections::Limits;
+use super::limits::Limits;
+use super::security::Security;
 
 const BACKLOG: u32 = 1024;
 
@@ -17,6 +19,7 @@ const BACKLOG: u32 = 1024;
 pub struct Bound {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) limits: Limits,
+    pub(super) security: Arc<Security>,
 }
 
 /// An address cannot be listened on.
@@ -40,13 +43,31 @@ impl Bound {
             let failed = |problem| BindError { address: address.clone(), problem };
             listeners.push(listen(address).await.map_err(failed)?);
         }
-        Ok(Self { listeners, limits: Limits::default() })
+        Ok(Self { listeners, limits: Limits::default(), security: Arc::new(Security::none()) })
     }
 
     /// With other bounds than the usual ones.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Protected like this, and not at all otherwise.
+    #[must_use]
+    pub fn with_security(self, security: Security) -> Self {
+        Self { security: Arc::new(security), ..self }
+    }
+
+    /// How it is protected, for a person.
+    #[must_use]
+    pub fn protection(&self) -> String {
+        self.security.summary()
+    }
+
+    /// How URLs of it begin.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.security.scheme()
     }
 
     /// Where it listens, in the order of what was asked for, with the ports that were found.

@@ -1,11 +1,41 @@
 //! Inbound HTTP: where it listens, what it bounds, what it answers. The one place that serves with axum.
 
 mod address;
+mod api;
 mod body;
-mod connections;
+mod discovery;
+mod external_url;
+mod host_header;
 mod listen;
 mod paths;
+mod probe;
 mod routes;
+mod scrape_timeout;
+mod status;
+
+// From a socket to requests, and what bounds them.
+mod activity;
+mod connection;
+mod connections;
+mod gate;
+mod limits;
+mod opening;
+mod peer;
+mod places;
+mod turns;
+mod turnstile;
+mod watched;
+
+// What the web configuration says, and whom it lets in.
+mod alternative_names;
+mod authentication;
+mod client_certificates;
+mod headers;
+mod passwords;
+mod protection;
+mod rate_limit;
+mod security;
+mod tls;
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,12 +45,20 @@ use crate::model::time::Stamp;
 use crate::telemetry::Metrics;
 
 pub use address::{InvalidAddress, ListenAddress};
-pub use connections::Limits;
+pub use external_url::{ExternalUrl, InvalidExternalUrl};
+pub use limits::Limits;
 pub use listen::{BindError, Bound};
+pub(crate) use opening::PLAIN_TEXT_REFUSED;
 pub use paths::{InvalidPath, WebSettings};
+pub use scrape_timeout::{InvalidOffset, TimeoutOffset};
+pub use security::{Security, WebSource};
 
 /// Loads the configuration anew. Tells what that changed, or every mistake because of which nothing has changed.
 pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+
+/// Asks the target of this name for a cycle: joins the one that runs, else starts one. What it gives is done once that
+/// has ended, and may be dropped before; `None`: no target has this name.
+pub type Probe = Arc<dyn Fn(&str) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync>;
 
 /// What there is to serve.
 #[derive(Clone)]
@@ -31,6 +69,8 @@ pub struct App {
     pub now: Arc<dyn Fn() -> Stamp + Send + Sync>,
     /// Is asked for by `POST /-/reload`.
     pub reload: Reload,
+    /// Is asked for by `/probe`.
+    pub probe: Probe,
     /// Under which paths things are served.
     pub settings: WebSettings,
 }

@@ -1,18 +1,23 @@
-//! The paths under which things are served.
+//! The paths under which things are served, and what else the command line says of serving.
+
+use super::external_url::ExternalUrl;
+use super::scrape_timeout::TimeoutOffset;
 
 /// Paths that are or will be served beside the metrics.
-const TAKEN: [&str; 4] = ["/config", "/probe", "/sd", "/-"];
+const TAKEN: [&str; 6] = ["/assets", "/config", "/probe", "/sd", "/targets", "/-"];
 
 /// The same for whole trees of paths.
-const TAKEN_TREES: [&str; 2] = ["/-/", "/api/"];
+const TAKEN_TREES: [&str; 4] = ["/-/", "/api/", "/assets/", "/targets/"];
 
-/// Under which paths things are served.
+/// Under which paths things are served, and where others find them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebSettings {
     /// Empty, or begins but does not end with a slash.
     route_prefix: String,
     /// Begins with a slash.
     telemetry_path: String,
+    external_url: Option<ExternalUrl>,
+    timeout_offset: TimeoutOffset,
 }
 
 /// A path that cannot be served.
@@ -43,7 +48,20 @@ impl WebSettings {
         if TAKEN.contains(&telemetry_path) || TAKEN_TREES.iter().any(|tree| telemetry_path.starts_with(tree)) {
             return Err(InvalidPath::Taken(telemetry_path.to_owned()));
         }
-        Ok(Self { route_prefix: route_prefix.to_owned(), telemetry_path: telemetry_path.to_owned() })
+        let (route_prefix, telemetry_path) = (route_prefix.to_owned(), telemetry_path.to_owned());
+        Ok(Self { route_prefix, telemetry_path, ..Self::default() })
+    }
+
+    /// Others reach it under this URL, whatever a request says.
+    #[must_use]
+    pub fn with_external_url(self, url: Option<ExternalUrl>) -> Self {
+        Self { external_url: url, ..self }
+    }
+
+    /// Answers that wait for a cycle come so much before the scraper gives up.
+    #[must_use]
+    pub fn with_timeout_offset(self, timeout_offset: TimeoutOffset) -> Self {
+        Self { timeout_offset, ..self }
     }
 
     /// Where `path`, which begins with a slash, is served.
@@ -61,18 +79,44 @@ impl WebSettings {
         self.at(&self.telemetry_path)
     }
 
+    /// The whole path of the status page.
+    #[must_use]
+    pub fn page_path(&self) -> String {
+        self.at("/")
+    }
+
     pub(super) fn telemetry_path(&self) -> &str {
         &self.telemetry_path
+    }
+
+    pub(super) const fn external_url(&self) -> Option<&ExternalUrl> {
+        self.external_url.as_ref()
+    }
+
+    /// Where others find what is served at `path`: a proxy in between may take a prefix off.
+    pub(super) fn outer_path(&self, path: &str) -> String {
+        let prefix = self.external_url.as_ref().map_or(&*self.route_prefix, ExternalUrl::path);
+        format!("{prefix}{path}")
+    }
+
+    pub(super) const fn timeout_offset(&self) -> TimeoutOffset {
+        self.timeout_offset
     }
 }
 
 impl Default for WebSettings {
     fn default() -> Self {
-        Self { route_prefix: String::new(), telemetry_path: "/metrics".to_owned() }
+        Self {
+            route_prefix: String::new(),
+            telemetry_path: "/metrics".to_owned(),
+            external_url: None,
+            timeout_offset: TimeoutOffset::default(),
+        }
     }
 }
 
-fn check(path: &str) -> Result<(), InvalidPath> {
+/// Whether `path` can be served, or can be the beginning of what is.
+pub(super) fn check(path: &str) -> Result<(), InvalidPath> {
     let Some(inside) = path.strip_prefix('/') else { return Err(InvalidPath::Relative(path.to_owned())) };
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let is_segment = |text: &str| !["", ".", ".."].contains(&text) && text.bytes().all(is_plain);
@@ -105,7 +149,7 @@ mod tests {
         for path in ["//", "/a//b", "/{a}", "/a b", "/a?b", "/ä", "/../a", "/*a", "/%41"] {
             assert_eq!(refused(path), InvalidPath::NotPlain(path.to_owned()));
         }
-        for path in ["/-/healthy", "/api/v1/targets", "/probe", "/sd", "/config"] {
+        for path in ["/-/healthy", "/api/v1/targets", "/probe", "/sd", "/config", "/targets", "/assets/x"] {
             assert_eq!(refused(path), InvalidPath::Taken(path.to_owned()));
         }
         assert!(WebSettings::new("a", "/metrics").is_err());

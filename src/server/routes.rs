@@ -1,5 +1,6 @@
 //! What is answered under which path.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,29 +8,41 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
-use axum::middleware::map_response;
-use axum::response::{Html, IntoResponse, Response};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use url::form_urlencoded;
 
 use super::App;
-use super::body::{ExpositionBody, Paced};
+use super::api;
+use super::body::{Chunks, Paced};
+use super::discovery::discover;
+use super::limits::Limits;
+use super::probe::probe;
+use super::status;
+use super::turns::{Turns, in_turn};
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) fn router(app: App) -> Router {
+pub(super) fn router(app: App, limits: &Limits) -> Router {
     let settings = &app.settings;
-    let mut router = Router::new()
+    let (scrapes, lists) = (Turns::new("scrapes", limits), Turns::new("lists", limits));
+    let in_turn = |turns: &Turns| from_fn_with_state(turns.clone(), in_turn);
+    let router = Router::new()
         .route(&settings.at("/-/healthy"), get("oauth-probe-exporter is healthy.\n"))
         // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
         .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
         .route(&settings.at("/-/reload"), post(reload))
-        .route(&settings.at(settings.telemetry_path()), get(metrics));
-    if settings.telemetry_path() != "/" {
-        router = router.route(&settings.at("/"), get(landing));
-    }
+        .route(&settings.at("/api/v1/targets"), get(api::targets).route_layer(in_turn(&lists)))
+        // A name may have slashes in it, encoded or not.
+        .route(&settings.at("/api/v1/targets/{*name}"), get(api::target))
+        .route(&settings.at("/config"), get(api::config).route_layer(in_turn(&lists)))
+        .route(&settings.at("/probe"), get(probe))
+        .route(&settings.at("/sd"), get(discover))
+        .route(&settings.at(settings.telemetry_path()), get(metrics).route_layer(in_turn(&scrapes)));
+    let mut router = status::route(router, &app);
     if !settings.route_prefix().is_empty() {
         let home = [(LOCATION, settings.at("/"))];
         let to_home = get((StatusCode::FOUND, home));
@@ -43,17 +56,22 @@ pub(super) fn router(app: App) -> Router {
 
 /// `?target=NAME`, repeatable, limits what is shown to these targets.
 async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let query = query.unwrap_or_default();
-    let names: Vec<_> = form_urlencoded::parse(query.as_bytes())
-        .filter(|(key, _name)| key == "target")
-        .map(|(_key, name)| name)
-        .collect();
+    show(&app, &target_names(query.as_deref().unwrap_or_default()))
+}
+
+/// Every `target=NAME` of a query.
+pub(super) fn target_names(query: &str) -> Vec<Cow<'_, str>> {
+    form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "target").map(|(_, name)| name).collect()
+}
+
+/// The metrics of these targets; of all, if none is named.
+pub(super) fn show(app: &App, names: &[Cow<'_, str>]) -> Response {
     if let Some(unknown) = names.iter().find(|name| app.metrics.target(name).is_none()) {
         return (StatusCode::NOT_FOUND, format!("no target is named {unknown:?}\n")).into_response();
     }
     let only: Vec<&str> = names.iter().map(|name| &**name).collect();
     let exposition = app.metrics.exposition((app.now)(), (!only.is_empty()).then_some(&only));
-    ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(ExpositionBody(exposition))).into_response()
+    ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(Chunks(exposition))).into_response()
 }
 
 /// As Prometheus answers, with what it leaves to the log: what has changed, or every mistake.
@@ -66,27 +84,6 @@ async fn reload(State(app): State<Arc<App>>) -> (StatusCode, String) {
             (StatusCode::INTERNAL_SERVER_ERROR, text)
         }
     }
-}
-
-/// Its links are relative, so that they hold behind a proxy that strips a prefix.
-async fn landing(State(app): State<Arc<App>>) -> Html<String> {
-    let metrics = app.settings.telemetry_path().trim_start_matches('/');
-    let version = env!("CARGO_PKG_VERSION");
-    Html(format!(
-        "<!DOCTYPE html>
-<html lang=\"en\">
-<meta charset=\"utf-8\">
-<title>oauth-probe-exporter</title>
-<h1>oauth-probe-exporter {version}</h1>
-<ul>
-<li><a href=\"{metrics}\">metrics</a></li>
-<li><a href=\"-/healthy\">healthy</a></li>
-<li><a href=\"-/ready\">ready</a></li>
-<li><code>POST -/reload</code>: load the configuration anew</li>
-</ul>
-</html>
-"
-    ))
 }
 
 async fn not_found() -> (StatusCode, &'static str) {

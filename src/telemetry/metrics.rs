@@ -1,6 +1,7 @@
 //! The metrics of the whole exporter: its targets by name, and its own families.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::model::time::Stamp;
 use super::exposition::Exposition;
 use super::own::{OwnFamilies, schedule_lag};
 use super::readings::Bounds;
+use super::status::{LastLoad, Status};
 use super::target::TargetMetrics;
 
 /// Everything that `/metrics` shows.
@@ -19,6 +21,8 @@ use super::target::TargetMetrics;
 pub struct Metrics {
     /// Replaced as a whole, so that a scrape sees the targets of one configuration.
     shown: Mutex<Arc<Shown>>,
+    /// When the exporter started.
+    started: Stamp,
     schedule_lag: Histogram,
 }
 
@@ -26,9 +30,18 @@ pub struct Metrics {
 #[derive(Debug)]
 pub struct Shown {
     /// In the configuration's order.
-    targets: Vec<Arc<TargetMetrics>>,
+    pub(super) targets: Vec<Arc<TargetMetrics>>,
+    /// The same in the order of their names.
+    pub(super) by_name: Vec<Arc<TargetMetrics>>,
     /// Where each name stands in `targets`.
     positions: HashMap<Box<str>, usize>,
+    pub(super) vantage: Option<String>,
+    pub(super) loaded: Stamp,
+    pub(super) latency_buckets: Vec<f64>,
+    /// Cycles that each target keeps.
+    pub(super) history: usize,
+    /// Whether a later configuration was of no use.
+    load_failed: AtomicBool,
     own: OwnFamilies,
 }
 
@@ -38,7 +51,7 @@ impl Metrics {
     pub fn new(config: &Config, started: Stamp) -> Self {
         let schedule_lag = schedule_lag();
         let shown = Shown::new(config, started, &schedule_lag, |_target| None);
-        Self { shown: Mutex::new(Arc::new(shown)), schedule_lag }
+        Self { shown: Mutex::new(Arc::new(shown)), started, schedule_lag }
     }
 
     /// The metrics of `config`, to be shown later: of the targets that are kept as they are, of the others with every
@@ -52,12 +65,18 @@ impl Metrics {
 
     /// Shows this and nothing else from now on.
     pub fn show(&self, shown: Shown) {
+        // Those that are kept go on with as much history as is wanted from now on.
+        for target in &shown.targets {
+            target.history().set_limit(shown.history);
+        }
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
     }
 
     /// A configuration was to be loaded, and is of no use.
     pub fn load_failed(&self) {
-        self.shown().own.load_failed();
+        let shown = self.shown();
+        shown.load_failed.store(true, Ordering::Relaxed);
+        shown.own.load_failed();
     }
 
     /// The metrics of the target with this name.
@@ -92,7 +111,15 @@ impl Metrics {
         }
     }
 
-    fn shown(&self) -> Arc<Shown> {
+    /// What people are shown at `now`.
+    #[must_use]
+    pub fn status(&self, now: Stamp) -> Status {
+        Status::new(self.shown(), self.started, now)
+    }
+
+    /// What is shown now, as one configuration has it.
+    #[must_use]
+    pub fn shown(&self) -> Arc<Shown> {
         Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -106,20 +133,49 @@ impl Shown {
     ) -> Self {
         let vantage = config.vantage.as_deref();
         let mut bounds_by_objective = HashMap::new();
-        let mut begun = |target: &Target| {
+        let mut begun = |target: &Arc<Target>| {
             let objective = target.latency_objective;
             let bounds = bounds_by_objective
                 .entry(objective)
                 .or_insert_with(|| Arc::new(Bounds::new(&config.latency_buckets, objective)));
-            Arc::new(TargetMetrics::new(target, vantage, Arc::clone(bounds), loaded))
+            Arc::new(TargetMetrics::new(target, vantage, Arc::clone(bounds), config.history, loaded))
         };
-        let targets = config.targets.iter().map(|target| kept(target).unwrap_or_else(|| begun(target)));
+        let targets: Vec<_> =
+            config.targets.iter().map(|target| kept(target).unwrap_or_else(|| begun(target))).collect();
+        let mut by_name = targets.clone();
+        by_name.sort_unstable_by(|one, other| one.probed.name.cmp(&other.probed.name));
         let names = config.targets.iter().map(|target| target.name.as_str().into());
         let hosts: BTreeSet<_> =
             config.targets.iter().flat_map(|target| [target.authorization_host(), target.resource_host()]).collect();
         let own = OwnFamilies::new(vantage, schedule_lag);
         own.configured(config.targets.len(), hosts.len(), loaded);
-        Self { targets: targets.collect(), positions: names.zip(0..).collect(), own }
+        Self {
+            targets,
+            by_name,
+            positions: names.zip(0..).collect(),
+            vantage: config.vantage.clone(),
+            loaded,
+            latency_buckets: config.latency_buckets.clone(),
+            history: config.history,
+            load_failed: AtomicBool::new(false),
+            own,
+        }
+    }
+
+    pub(super) fn last_load(&self) -> LastLoad {
+        if self.load_failed.load(Ordering::Relaxed) { LastLoad::Failed } else { LastLoad::Successful }
+    }
+
+    /// Where this exporter stands, if that is said.
+    #[must_use]
+    pub fn vantage(&self) -> Option<&str> {
+        self.vantage.as_deref()
+    }
+
+    /// What is probed, in the configuration's order.
+    #[must_use]
+    pub fn probed(&self, position: usize) -> Option<&Target> {
+        self.targets.get(position).map(|metrics| &*metrics.probed)
     }
 
     /// The metrics of the target with this name.

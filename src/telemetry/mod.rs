@@ -3,10 +3,13 @@
 pub mod catalogue;
 mod exposition;
 mod family;
+mod history;
 pub mod logging;
 mod metrics;
 mod own;
 mod readings;
+pub mod settings;
+pub mod status;
 mod target;
 mod text;
 mod view;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::model::check::{Check, CheckOutcome, CheckResult};
+use crate::model::check::{Check, CheckOutcome};
 use crate::model::fault::{Cause, Fault, Reason, Request};
-use crate::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, Phases};
+use crate::model::report::{Achievement, Attempt, CertificateDefect, ChainExpiry, CycleReport, Phase, Phases};
 use crate::model::time::unix_seconds;
 use crate::model::token::{TokenView, Trigger};
 
@@ -20,6 +20,8 @@ pub(super) struct Readings {
     pub(super) cycle_failures: [u64; Fault::ALL.len()],
     pub(super) cycles_skipped: u64,
     pub(super) last_cycle: Option<LastCycle>,
+    /// When the first cycle in a row with this outcome began, in Unix milliseconds.
+    pub(super) since: Option<i64>,
     /// End of the last good cycle, in Unix milliseconds.
     pub(super) last_success: Option<i64>,
     /// By [`Request::index`].
@@ -28,8 +30,18 @@ pub(super) struct Readings {
     pub(super) token_refreshes: [u64; Trigger::ALL.len()],
     pub(super) token_unchanged: u64,
     pub(super) token_rejected_early: u64,
-    /// The last result of each check, by [`Check::index`].
-    pub(super) checks: [Option<CheckResult>; Check::ALL.len()],
+    /// When the last of these began, in Unix milliseconds.
+    pub(super) last_rejected_early: Option<i64>,
+    /// The last one of each check, by [`Check::index`].
+    pub(super) checks: [Option<LastCheck>; Check::ALL.len()],
+}
+
+/// The last one of a check.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastCheck {
+    pub(super) outcome: CheckOutcome,
+    /// End of the cycle after which it was made, in Unix milliseconds.
+    pub(super) after: i64,
 }
 
 /// The last cycle that ended.
@@ -56,6 +68,8 @@ pub(super) struct RequestReadings {
     pub(super) failures: [u64; Fault::ALL.len()],
     pub(super) connections_opened: u64,
     pub(super) last: Option<LastAttempt>,
+    /// Good attempts in a row that took longer than the objective.
+    pub(super) slow_in_a_row: u32,
     /// End of the last good attempt, in Unix milliseconds.
     pub(super) last_success: Option<i64>,
     pub(super) duration: Histogram,
@@ -69,8 +83,13 @@ pub(super) struct RequestReadings {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LastAttempt {
     pub(super) outcome: Result<(), Reason>,
+    /// Its end, in Unix milliseconds.
+    pub(super) ended: i64,
+    pub(super) duration: Duration,
     pub(super) status: Option<u16>,
     pub(super) phases: Phases,
+    pub(super) broke_off_in: Option<Phase>,
+    pub(super) certificate_defect: Option<CertificateDefect>,
     pub(super) clock_skew: Option<f64>,
 }
 
@@ -81,6 +100,7 @@ impl Readings {
             failures: [0; Fault::ALL.len()],
             connections_opened: 0,
             last: None,
+            slow_in_a_row: 0,
             last_success: None,
             duration: Histogram::new(bounds),
             server_chain: None,
@@ -91,12 +111,14 @@ impl Readings {
             cycle_failures: [0; Fault::ALL.len()],
             cycles_skipped: 0,
             last_cycle: None,
+            since: None,
             last_success: None,
             requests: [request.clone(), request],
             token: TokenView::default(),
             token_refreshes: [0; Trigger::ALL.len()],
             token_unchanged: 0,
             token_rejected_early: 0,
+            last_rejected_early: None,
             checks: [None; Check::ALL.len()],
         }
     }
@@ -113,13 +135,17 @@ impl Readings {
         for attempt in &report.attempts {
             self.record_attempt(attempt, bounds);
         }
+        if self.last_cycle.is_none_or(|last| last.verdict.is_ok() != report.verdict.is_ok()) {
+            self.since = Some(unix_millis(report.started.wall));
+        }
         let ping = if report.last(Request::Ping).is_some() { Pinged::Yes } else { Pinged::No };
         self.last_cycle = Some(LastCycle { ended, verdict: report.verdict, ping });
         self.token = report.token;
     }
 
     pub(super) fn record_check(&mut self, outcome: &CheckOutcome) {
-        self.checks[outcome.check.index()] = Some(outcome.result);
+        let after = self.last_cycle.map_or(0, |cycle| cycle.ended);
+        self.checks[outcome.check.index()] = Some(LastCheck { outcome: *outcome, after });
     }
 
     fn record_attempt(&mut self, attempt: &Attempt, bounds: &Bounds) {
@@ -131,6 +157,7 @@ impl Readings {
         }
         if attempt.rejected_early {
             self.token_rejected_early += 1;
+            self.last_rejected_early = Some(unix_millis(attempt.trace.started.wall));
         }
     }
 }
@@ -146,16 +173,28 @@ impl RequestReadings {
         if trace.sent {
             self.duration.observe(trace.duration, bounds);
         }
+        let ended = unix_millis(trace.started.wall_at(trace.started.moment.plus(trace.duration)));
         match attempt.result {
             Ok(_) => {
-                let ended = trace.started.wall_at(trace.started.moment.plus(trace.duration));
-                self.last_success = Some(unix_millis(ended));
+                self.last_success = Some(ended);
+                self.slow_in_a_row = if trace.duration > bounds.objective { self.slow_in_a_row + 1 } else { 0 };
             }
-            Err(failure) => self.failures[failure.reason.fault(attempt.request).index()] += 1,
+            Err(failure) => {
+                self.failures[failure.reason.fault(attempt.request).index()] += 1;
+                self.slow_in_a_row = 0;
+            }
         }
         let outcome = attempt.result.map(|_achievement| ()).map_err(|failure| failure.reason);
-        let (phases, clock_skew) = (trace.phases, trace.clock_skew);
-        self.last = Some(LastAttempt { outcome, status: trace.status, phases, clock_skew });
+        self.last = Some(LastAttempt {
+            outcome,
+            ended,
+            duration: trace.duration,
+            status: trace.status,
+            phases: trace.phases,
+            broke_off_in: trace.broke_off_in,
+            certificate_defect: trace.certificate_defect,
+            clock_skew: trace.clock_skew,
+        });
     }
 }
 
@@ -166,6 +205,8 @@ pub(super) struct Bounds {
     seconds: Box<[f64]>,
     /// As many and one more: `+Inf`.
     rendered: Box<[Box<str>]>,
+    /// One of them: what takes longer is slow.
+    objective: Duration,
 }
 
 impl Bounds {
@@ -176,7 +217,7 @@ impl Bounds {
         seconds.sort_by(f64::total_cmp);
         seconds.dedup();
         let rendered = seconds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
-        Self { rendered: rendered.map(String::into_boxed_str).collect(), seconds: seconds.into() }
+        Self { rendered: rendered.map(String::into_boxed_str).collect(), seconds: seconds.into(), objective }
     }
 
     /// The values of the label `le`.

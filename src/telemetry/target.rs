@@ -8,15 +8,20 @@ use crate::model::report::CycleReport;
 use crate::model::target::{ScheduleMode, Target};
 use crate::model::time::Stamp;
 
+use super::history::History;
 use super::readings::{Bounds, Readings, unix_millis};
 use super::text::render_labels;
 
 /// The metrics of one target.
 #[derive(Debug)]
 pub struct TargetMetrics {
+    /// What is probed.
+    pub(super) probed: Arc<Target>,
     pub(super) constants: Constants,
     /// Shared with the scrapes that are under way: a report that comes meanwhile is recorded in a copy.
     readings: Mutex<Arc<Readings>>,
+    /// Under a lock of its own: unlike the numbers it is never copied because of a scrape.
+    history: Mutex<History>,
 }
 
 /// What the configuration says about a target.
@@ -40,14 +45,22 @@ pub(super) struct Constants {
 }
 
 impl TargetMetrics {
-    pub(super) fn new(target: &Target, vantage: Option<&str>, bounds: Arc<Bounds>, started: Stamp) -> Self {
+    pub(super) fn new(
+        target: &Arc<Target>,
+        vantage: Option<&str>,
+        bounds: Arc<Bounds>,
+        history: usize,
+        started: Stamp,
+    ) -> Self {
         let own = target.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let labels = [("target", target.name.as_str())]
             .into_iter()
             .chain(own)
             .chain(vantage.map(|vantage| ("vantage", vantage)));
         Self {
+            probed: Arc::clone(target),
             readings: Mutex::new(Arc::new(Readings::new(&bounds))),
+            history: Mutex::new(History::new(history)),
             constants: Constants {
                 schedule: target.schedule,
                 labels: render_labels(labels),
@@ -67,6 +80,7 @@ impl TargetMetrics {
     /// A cycle has ended.
     pub fn record(&self, report: &CycleReport) {
         Arc::make_mut(&mut self.lock()).record(report, &self.constants.bounds);
+        self.history().record(report);
     }
 
     /// A check was made.
@@ -82,6 +96,11 @@ impl TargetMetrics {
     /// The numbers as they are now.
     pub(super) fn snapshot(&self) -> Arc<Readings> {
         Arc::clone(&self.lock())
+    }
+
+    /// The last cycles and failures.
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Arc<Readings>> {

@@ -124,7 +124,7 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn check_result(&self, check: Check, result: CheckResult) -> Option<Value> {
-        self.readings.checks[check.index()].map(|last| flag(last == result))
+        self.readings.checks[check.index()].map(|last| flag(last.outcome.result == result))
     }
 
     fn held(&self) -> Option<HeldView> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use oauth_probe_exporter::model::check::{Check, CheckOutcome, CheckResult};
@@ -26,6 +27,7 @@ pub fn at(seconds: f64) -> Stamp {
 }
 
 pub fn config(targets: Vec<Target>) -> Config {
+    let targets = targets.into_iter().map(Arc::new).collect();
     Config { vantage: None, latency_buckets: vec![0.005, 0.05, 0.5, 5.0], history: 200, targets }
 }
 

@@ -21,7 +21,7 @@ mod webhook;
 pub(crate) use alertmanager::Alertmanager;
 pub(crate) use blackbox::Blackbox;
 pub(crate) use pace::Pace;
-pub(crate) use process::test_dep;
+pub(crate) use process::{Process, test_dep};
 pub(crate) use prometheus::Prometheus;
 pub(crate) use real_server::{RealServer, Stats};
 pub(crate) use webhook::{Alert, Notification, WebhookReceiver};

@@ -52,9 +52,9 @@ impl Process {
         (Self { child, _stdin: stdin, log }, stdout)
     }
 
-    /// Its process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().expect("nobody has waited for its end")
+    /// Of the child, until its end was noticed.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Whether the child has ended by itself.

@@ -158,7 +158,7 @@ fn status(layout: &mut Layout) {
     .width(4)
     .instant(
         &format!(
-            "sum(\n  (1 - up{{{OF_EXPORTER}}})\n  and on (job, instance) \
+            "sum(\n  (1 - min by (job, instance) (up{{{OF_EXPORTER}}}))\n  and on (job, instance) \
              last_over_time(oauth_probe_build_info{{{OF_EXPORTER}}}[$__range])\n)"
         ),
         "down",
@@ -709,8 +709,9 @@ fn exporter(layout: &mut Layout) {
         Panel::table(601, "Exporters", "Each exporter with its version, and whether Prometheus can scrape it.")
             .width(8)
             .rows(&format!(
-                "up{{{OF_EXPORTER}}}\n* on (job, instance) group_left (version, revision)\n\
-             last_over_time(oauth_probe_build_info{{{OF_EXPORTER}}}[$__range])"
+                "min by (job, instance) (up{{{OF_EXPORTER}}})\n* on (job, instance) group_left (version, revision)\n\
+             max by (job, instance, version, revision) \
+             (last_over_time(oauth_probe_build_info{{{OF_EXPORTER}}}[$__range]))"
             ))
             .columns(
                 &[

@@ -1,0 +1,91 @@
+//! What is allowed in a configuration, and yet is probably not meant: for `--config.check`.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::model::fault::Request;
+use crate::model::target::{Target, Verification};
+
+use super::grouped::Grouped;
+use super::secret_file::{self, api_key_file, odd_secret, unreadable, unreadable_secret};
+
+/// Lines shown; ten thousand missing secrets have one cause.
+const SHOWN: usize = 20;
+/// As long before the end as the alert warns.
+const SOON: Duration = Duration::from_secs(30 * 86_400);
+/// The ranges of `alerts/rules.yml` are written for intervals up to this.
+const LONGEST_ALERTED_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A line for each caution, as many as a person reads. Secrets are read, and nothing of them is shown.
+pub(super) fn cautions(targets: &[Arc<Target>], now: SystemTime) -> Vec<String> {
+    let mut grouped = Grouped::default();
+    for target in targets {
+        for caution in of_target(target, now) {
+            grouped.add(&target.name, caution);
+        }
+    }
+    let mut lines = grouped.into_lines();
+    if lines.len() > SHOWN {
+        let more = lines.len() - SHOWN;
+        lines.truncate(SHOWN);
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
+fn of_target(target: &Target, now: SystemTime) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some((path, problem)) = unreadable_secret(target) {
+        let (kind, path) = (secret_file::kind(target), path.display());
+        found.push(format!("its {kind} cannot be read now, and its cycles fail until it can: {path}: {problem}"));
+    }
+    found.extend(odd_secret(target).map(|oddity| format!("its secret {oddity}")));
+    if let Some((path, problem)) = api_key_file(target).and_then(unreadable) {
+        found.push(format!("its API key cannot be read now: {}: {problem}", path.display()));
+    }
+    found.extend(target.client_secret_expires.and_then(|expiry| expiring(expiry, now)));
+    for (request, host) in [(Request::Token, target.authorization_host()), (Request::Ping, target.resource_host())] {
+        found.extend(on_the_way(target, request).map(|caution| format!("{caution} {host}")));
+    }
+    if target.interval > LONGEST_ALERTED_INTERVAL {
+        let interval = humantime::format_duration(target.interval);
+        found.push(format!("it is probed every {interval}; alerts/rules.yml is written for intervals up to 1m"));
+    }
+    found
+}
+
+fn expiring(expiry: SystemTime, now: SystemTime) -> Option<String> {
+    let date = humantime::format_rfc3339_seconds(expiry);
+    match expiry.duration_since(now) {
+        Err(_) => Some(format!("its secret expired at {date}, says client_secret_expires")),
+        Ok(left) if left < SOON => Some(format!("its secret expires at {date}, says client_secret_expires")),
+        Ok(_) => None,
+    }
+}
+
+/// What others could read or answer.
+fn on_the_way(target: &Target, request: Request) -> Option<&'static str> {
+    let endpoint = match request {
+        Request::Token => &target.token.endpoint,
+        Request::Ping => &target.ping.endpoint,
+    };
+    let is_loopback = match endpoint.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let verification = target.transport(request).verification;
+    match (endpoint.scheme(), verification, request) {
+        ("http", _, _) if is_loopback => None,
+        ("http", _, Request::Token) => Some("its credentials go in plain text to"),
+        ("http", _, Request::Ping) => Some("its tokens go in plain text to"),
+        (_, Verification::Skip, Request::Token) => {
+            Some("its credentials go to whoever answers, as insecure_skip_verify is set, in the place of")
+        }
+        (_, Verification::Skip, Request::Ping) => {
+            Some("its tokens go to whoever answers, as insecure_skip_verify is set, in the place of")
+        }
+        _ => None,
+    }
+}

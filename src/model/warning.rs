@@ -1,0 +1,196 @@
+//! What is worth a person's look while cycles still succeed: what is found out of what is known, and words for it.
+
+use std::time::{Duration, SystemTime};
+
+use super::advice::Advice;
+use super::check::CheckOutcome;
+use super::fault::{Cause, Request};
+
+/// Something that expires within this time is renewed now, or in a hurry.
+const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// How long a token that was refused early is worth mentioning.
+const LATELY: Duration = Duration::from_secs(3600);
+
+/// One slow request is chance.
+const SLOW_IN_A_ROW: u32 = 3;
+
+/// A warning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// The token cannot be refreshed for this reason; the one that is held still lives.
+    TokenRefresh(Cause),
+    /// The API refused a token that should still have lived, at this time.
+    TokenRejectedEarly(SystemTime),
+    /// This request succeeds, but again and again takes longer than the objective.
+    Slow(Request),
+    /// Expected scopes were not granted.
+    ScopesMissing,
+    /// A check found the opposite of what it must.
+    Check(CheckOutcome, Advice),
+    /// A certificate of the server that this request asks expires at this time.
+    CertificateExpiry(Request, SystemTime),
+    /// Ours does.
+    ClientCertificateExpiry(SystemTime),
+    /// The client's secret does.
+    ClientSecretExpiry(SystemTime),
+}
+
+/// Kinds of warnings, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningKind {
+    /// [`Warning::TokenRefresh`]
+    TokenRefresh,
+    /// [`Warning::Check`]
+    Check,
+    /// [`Warning::TokenRejectedEarly`]
+    TokenRejectedEarly,
+    /// [`Warning::Slow`]
+    Slow,
+    /// [`Warning::ScopesMissing`]
+    ScopesMissing,
+    /// [`Warning::ClientSecretExpiry`]
+    ClientSecretExpiry,
+    /// [`Warning::ClientCertificateExpiry`]
+    ClientCertificateExpiry,
+    /// [`Warning::CertificateExpiry`]
+    CertificateExpiry,
+}
+
+/// What warnings are read from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Signs<'a> {
+    /// Why the token that is held, and lives, cannot be refreshed.
+    pub refresh_failure: Option<Cause>,
+    /// When a token was last refused that should still have lived.
+    pub rejected_early: Option<SystemTime>,
+    /// How many attempts in a row took longer than the objective, by [`Request::index`].
+    pub slow_in_a_row: [u32; Request::ALL.len()],
+    /// How many expected scopes the last answer did not grant.
+    pub scopes_missing: usize,
+    /// The last outcome of each check.
+    pub checks: &'a [CheckOutcome],
+    /// When the first certificate of each server's chain expires, by [`Request::index`].
+    pub certificates: [Option<SystemTime>; Request::ALL.len()],
+    /// When ours does.
+    pub client_certificate: Option<SystemTime>,
+    /// When the client's secret does.
+    pub client_secret: Option<SystemTime>,
+}
+
+impl Signs<'_> {
+    /// What is worth a look at `now`, the most urgent first.
+    #[must_use]
+    pub fn warnings(&self, now: SystemTime) -> Vec<Warning> {
+        let soon = |expiry: &SystemTime| expiry.duration_since(now).is_ok_and(|left| left < SOON) || *expiry <= now;
+        let lately = |at: &SystemTime| now.duration_since(*at).is_ok_and(|past| past < LATELY);
+        let mut found: Vec<_> = self.refresh_failure.map(Warning::TokenRefresh).into_iter().collect();
+        found.extend(
+            self.checks.iter().filter_map(|outcome| outcome.finding().map(|advice| Warning::Check(*outcome, advice))),
+        );
+        found.extend(self.rejected_early.filter(lately).map(Warning::TokenRejectedEarly));
+        let slow = |&request: &Request| self.slow_in_a_row[request.index()] >= SLOW_IN_A_ROW;
+        found.extend(Request::ALL.into_iter().filter(slow).map(Warning::Slow));
+        found.extend((self.scopes_missing > 0).then_some(Warning::ScopesMissing));
+        found.extend(self.client_secret.filter(soon).map(Warning::ClientSecretExpiry));
+        found.extend(self.client_certificate.filter(soon).map(Warning::ClientCertificateExpiry));
+        for (request, expiry) in Request::ALL.into_iter().zip(self.certificates) {
+            found.extend(expiry.filter(soon).map(|expiry| Warning::CertificateExpiry(request, expiry)));
+        }
+        found
+    }
+}
+
+impl WarningKind {
+    /// Every member.
+    pub const ALL: [Self; 8] = [
+        Self::TokenRefresh,
+        Self::Check,
+        Self::TokenRejectedEarly,
+        Self::Slow,
+        Self::ScopesMissing,
+        Self::ClientSecretExpiry,
+        Self::ClientCertificateExpiry,
+        Self::CertificateExpiry,
+    ];
+
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TokenRefresh => "token_refresh",
+            Self::Check => "check",
+            Self::TokenRejectedEarly => "token_rejected_early",
+            Self::Slow => "slow",
+            Self::ScopesMissing => "scopes_missing",
+            Self::ClientSecretExpiry => "client_secret_expiry",
+            Self::ClientCertificateExpiry => "client_certificate_expiry",
+            Self::CertificateExpiry => "certificate_expiry",
+        }
+    }
+
+    /// What it means and what to do, as far as that can be said of all of its kind.
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        let (meaning, remedy) = match self {
+            Self::TokenRefresh => (
+                "The token cannot be refreshed. The one that is held still works; when it expires, everything stops.",
+                "Mend the token request before then.",
+            ),
+            Self::Check => {
+                ("A check found the opposite of what it must.", "Repeat the call by hand, then tell the provider.")
+            }
+            Self::TokenRejectedEarly => (
+                "The API refused a token that should still have lived, within the last hour.",
+                "If it happens again, ask the provider whether they revoke tokens, replace signing keys or restart servers.",
+            ),
+            Self::Slow => (
+                "The last three times or more, the answer took longer than latency_objective.",
+                "See in which phase the time goes: resolve, connect and tls are the network, processing is the server; then tell whose it is.",
+            ),
+            Self::ScopesMissing => (
+                "The last token was not granted all of token.expected_scopes.",
+                "Ask the provider to grant them, or correct token.scopes and token.expected_scopes.",
+            ),
+            Self::ClientSecretExpiry => (
+                "By client_secret_expires, the client's secret expires within 14 days, or has expired.",
+                "Ask the provider for a new one, put it in place, and set client_secret_expires to its date.",
+            ),
+            Self::ClientCertificateExpiry => (
+                "Our client certificate expires within 14 days, or has expired.",
+                "Renew it, have the provider know the new one, and put it in place of tls.cert_file; no restart is needed.",
+            ),
+            Self::CertificateExpiry => (
+                "A certificate that the server sends expires within 14 days, or has expired.",
+                "Tell the provider, with host and date, unless they renew in the last days by habit.",
+            ),
+        };
+        Advice { meaning, remedy }
+    }
+}
+
+impl Warning {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(self) -> WarningKind {
+        match self {
+            Self::TokenRefresh(_) => WarningKind::TokenRefresh,
+            Self::Check(..) => WarningKind::Check,
+            Self::TokenRejectedEarly(_) => WarningKind::TokenRejectedEarly,
+            Self::Slow(_) => WarningKind::Slow,
+            Self::ScopesMissing => WarningKind::ScopesMissing,
+            Self::ClientSecretExpiry(_) => WarningKind::ClientSecretExpiry,
+            Self::ClientCertificateExpiry(_) => WarningKind::ClientCertificateExpiry,
+            Self::CertificateExpiry(..) => WarningKind::CertificateExpiry,
+        }
+    }
+
+    /// What it means and what to do.
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        match self {
+            Self::Check(_, advice) => advice,
+            warning => warning.kind().advice(),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! From the head of a request to its answer: who may ask, and what every answer carries.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{Request, Response};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use tower::ServiceExt as _;
+
+use super::connection::{Connection, RequestUnderWay};
+use super::external_url::Scheme;
+use super::security::Security;
+
+/// Stands before the routes of one connection.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) routes: Router,
+    pub(super) security: Arc<Security>,
+    pub(super) connection: Arc<Connection>,
+}
+
+impl Service<Request<Incoming>> for Gate {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let under_way = self.connection.request_begins();
+        let gate = self.clone();
+        Box::pin(async move {
+            let answer = gate.answer(request.map(Body::new)).await;
+            Ok(answer.map(|body| Answer { body, _under_way: under_way }))
+        })
+    }
+}
+
+impl Gate {
+    async fn answer(self, mut request: Request<Body>) -> Response<Body> {
+        let protection = self.security.current().await;
+        let admitted = protection.admit(request.headers(), &self.connection).await;
+        let mut answer = match admitted {
+            Ok(()) => {
+                // Nobody behind the gate has any use for a password.
+                request.headers_mut().remove(AUTHORIZATION);
+                request.extensions_mut().insert(self.connection);
+                if protection.tls().is_some() {
+                    request.extensions_mut().insert(Scheme::Https);
+                }
+                let Ok(answer) = self.routes.oneshot(request).await;
+                answer
+            }
+            Err(refusal) => refusal,
+        };
+        protection.sign(&mut answer);
+        answer
+    }
+}
+
+/// The body of an answer; the request is under way until it is dropped.
+pub(super) struct Answer {
+    body: Body,
+    _under_way: RequestUnderWay,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
