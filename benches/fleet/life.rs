@@ -49,15 +49,22 @@ pub(crate) struct Steady {
     pub(crate) lags: Lags,
     /// After the first cycle of each target.
     pub(crate) memory_before: Memory,
-    pub(crate) memory_half_way: Memory,
     pub(crate) memory_after: Memory,
     pub(crate) threads: f64,
     /// The most that were seen.
     pub(crate) descriptors: usize,
 }
 
+impl Steady {
+    /// Bytes of resident memory that were added.
+    pub(crate) fn growth(&self) -> f64 {
+        self.memory_after.now - self.memory_before.now
+    }
+}
+
 impl Life {
     pub(crate) async fn live(self, serving: &Handle) -> Seen {
+        eprintln!("{} targets: {:?} to go", self.targets, self.interval * (self.cycles + 1));
         let server = PingServer::start(serving, &Port::Http, SERVER_PORTS).await;
         let started = Instant::now();
         let exporter = Exporter::start_with(&self.configuration(&server, 0.9), &[], &[]).await;
@@ -92,20 +99,16 @@ impl Life {
     async fn watch(&self, exporter: &Exporter, server: &PingServer, watched: &Watched) -> Steady {
         let lags_before = scrape(&exporter.address, Encoding::Plain).await.lags();
         let memory_before = watched.memory();
-        let mut memory_half_way = memory_before;
         let (begun, cpu, pings) = (Instant::now(), watched.cpu(), server.pings());
         let mut descriptors = 0;
-        for cycle in 0..self.cycles {
-            if cycle == self.cycles / 2 {
-                memory_half_way = watched.memory();
-            }
+        for _ in 0..self.cycles {
             sleep(self.interval).await;
             descriptors = descriptors.max(watched.descriptors());
         }
         let (length, cpu, pings) = (begun.elapsed(), watched.cpu() - cpu, server.pings() - pings);
         let (memory_after, threads) = (watched.memory(), watched.threads());
         let lags = scrape(&exporter.address, Encoding::Plain).await.lags().since(lags_before);
-        Steady { length, cpu, pings, lags, memory_before, memory_half_way, memory_after, threads, descriptors }
+        Steady { length, cpu, pings, lags, memory_before, memory_after, threads, descriptors }
     }
 
     async fn reload(&self, exporter: &Exporter, expected: &str) -> Duration {

@@ -43,8 +43,11 @@ struct Options {
     #[arg(long, default_value_t = 6)]
     cycles: u32,
     /// As many cycles as a history holds, for the largest number of targets alone. It takes more than half an hour.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "quick")]
     long: bool,
+    /// Two cycles, and nothing said of full histories.
+    #[arg(long)]
+    quick: bool,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -57,7 +60,21 @@ impl Options {
             options.targets = options.targets.iter().copied().max().into_iter().collect();
             options.cycles = HISTORY;
         }
+        if options.quick {
+            options.cycles = 2;
+        }
         options
+    }
+
+    /// What is lived, one after the other.
+    fn lives(&self) -> impl Iterator<Item = Life> {
+        self.targets.iter().map(|&targets| Life { targets, interval: self.interval, cycles: self.cycles })
+    }
+
+    /// The life from which it is told what full histories take.
+    fn with_full_histories(&self) -> Option<Life> {
+        let life = Life { targets: 1_000, interval: Duration::from_secs(1), cycles: HISTORY };
+        (!self.long && !self.quick).then_some(life)
     }
 }
 
@@ -78,11 +95,15 @@ fn main() -> ExitCode {
 
 async fn measure(options: &Options, serving: &Handle) -> Table {
     let mut lives = Vec::new();
-    for &targets in &options.targets {
-        eprintln!("{targets} targets: {:?} to go", options.interval * (options.cycles + 1));
-        lives.push(Life { targets, interval: options.interval, cycles: options.cycles }.live(serving).await);
+    for life in options.lives() {
+        lives.push(life.live(serving).await);
     }
-    Table { lives, blackbox: blackbox::memory().await, program: std::fs::metadata(program()).unwrap().len() }
+    let history = match options.with_full_histories() {
+        Some(life) => Some(life.live(serving).await.steady.growth() / life.targets as f64),
+        None => None,
+    };
+    let program = std::fs::metadata(program()).unwrap().len();
+    Table { lives, history, blackbox: blackbox::memory().await, program }
 }
 
 fn program() -> &'static Path {

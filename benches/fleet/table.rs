@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::HISTORY;
 use crate::common::{Bounds, Memory};
-use crate::life::{Seen, Steady};
+use crate::life::Seen;
 use crate::scrape::Scrapes;
 
 /// The bounds are meant for targets that are probed this often.
@@ -13,6 +13,8 @@ const BOUNDED_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(crate) struct Table {
     pub(crate) lives: Vec<Seen>,
+    /// Bytes that one full history takes, if that was measured.
+    pub(crate) history: Option<f64>,
     pub(crate) blackbox: Memory,
     /// Bytes of the program.
     pub(crate) program: u64,
@@ -20,7 +22,7 @@ pub(crate) struct Table {
 
 type Cell = fn(&Seen) -> String;
 
-const ROWS: [(&str, Cell); 21] = [
+const ROWS: [(&str, Cell); 20] = [
     ("start to ready, ms", |seen| format!("{:.0}", milliseconds(seen.ready_after))),
     ("cycles seen", |seen| seen.steady.pings.to_string()),
     ("CPU per cycle, µs", |seen| format!("{:.0}", seen.steady.cpu.as_secs_f64() * 1e6 / seen.steady.pings as f64)),
@@ -34,7 +36,6 @@ const ROWS: [(&str, Cell); 21] = [
     ("cycles failed", |seen| seen.failed.to_string()),
     ("resident after the first cycle, MB", |seen| megabytes(seen.steady.memory_before.now)),
     ("resident at the end, MB", |seen| megabytes(seen.steady.memory_after.now)),
-    ("… if it grows on until histories are full, MB", |seen| megabytes(seen.resident_with_full_histories())),
     ("peak before reloads, MB", |seen| megabytes(seen.steady.memory_after.peak)),
     ("peak after reloads, MB", |seen| megabytes(seen.memory_after_reloads.peak)),
     ("descriptors, threads", |seen| format!("{}, {}", seen.steady.descriptors, seen.steady.threads)),
@@ -61,27 +62,29 @@ impl Table {
         if let Some(seen) = of(10_000)
             && interval == BOUNDED_INTERVAL
         {
-            bound_ten_thousand(&mut bounds, seen);
+            self.bound_ten_thousand(&mut bounds, seen);
         }
         bounds.at_most(12.0, " MB", "program", self.program as f64 / 1e6);
         bounds
     }
-}
 
-fn bound_ten_thousand(bounds: &mut Bounds, seen: &Seen) {
-    let mut bound = |most, unit, what: &str, measured| {
-        bounds.at_most(most, unit, format!("10,000 targets: {what}"), measured);
-    };
-    bound(0.0, "", "cycles skipped", seen.skipped);
-    bound(0.0, "", "cycles failed", seen.failed);
-    bound(10.0, " ms", "start lag, p99", seen.steady.lags.quantile(0.99));
-    bound(10.0, " ms", "start lag while scraped, worst", seen.plain.lags.at_most());
-    bound(10.0, " ms", "start lag while scraped with gzip, worst", seen.gzip.lags.at_most());
-    bound(200.0, " MB", "resident at the end", seen.steady.memory_after.now / 1e6);
-    bound(250.0, " ms", "`/metrics`, median", seen.plain.milliseconds.median);
-    bound(1000.0, " ms", "start to ready", milliseconds(seen.ready_after));
-    bound(1000.0, " ms", "reload, nothing changed", milliseconds(seen.reload_of_nothing));
-    bound(1000.0, " ms", "reload, all changed", milliseconds(seen.reload_of_everything));
+    fn bound_ten_thousand(&self, bounds: &mut Bounds, seen: &Seen) {
+        let mut bound = |most, unit, what: &str, measured| {
+            bounds.at_most(most, unit, format!("10,000 targets: {what}"), measured);
+        };
+        bound(0.0, "", "cycles skipped", seen.skipped);
+        bound(0.0, "", "cycles failed", seen.failed);
+        bound(10.0, " ms", "start lag, p99", seen.steady.lags.quantile(0.99));
+        bound(10.0, " ms", "start lag while scraped, worst", seen.plain.lags.at_most());
+        bound(10.0, " ms", "start lag while scraped with gzip, worst", seen.gzip.lags.at_most());
+        let histories = self.history.unwrap_or_default() * seen.life.targets as f64;
+        let resident = if self.history.is_some() { "resident, and full histories" } else { "resident at the end" };
+        bound(200.0, " MB", resident, (seen.steady.memory_after.now + histories) / 1e6);
+        bound(250.0, " ms", "`/metrics`, median", seen.plain.milliseconds.median);
+        bound(1000.0, " ms", "start to ready", milliseconds(seen.ready_after));
+        bound(1000.0, " ms", "reload, nothing changed", milliseconds(seen.reload_of_nothing));
+        bound(1000.0, " ms", "reload, all changed", milliseconds(seen.reload_of_everything));
+    }
 }
 
 impl fmt::Display for Table {
@@ -95,16 +98,10 @@ impl fmt::Display for Table {
         }
         let Memory { now, peak } = self.blackbox;
         writeln!(f, "\nThe program has {} MB on disk.", megabytes(self.program as f64))?;
+        if let Some(history) = self.history {
+            writeln!(f, "A full history takes {:.1} kB, by {HISTORY} cycles of 1,000 targets at 1 s.", history / 1e3)?;
+        }
         writeln!(f, "blackbox_exporter: {} MB resident, {} MB at its peak.", megabytes(now), megabytes(peak))
-    }
-}
-
-impl Seen {
-    /// Grown on as it grew in the second half of the time: rough, unless that was a whole history.
-    fn resident_with_full_histories(&self) -> f64 {
-        let Steady { memory_half_way, memory_after, .. } = &self.steady;
-        let growth = (memory_after.now - memory_half_way.now).max(0.0) / f64::from(self.life.cycles.div_ceil(2));
-        memory_after.now + growth * f64::from(HISTORY.saturating_sub(self.life.cycles))
     }
 }
 
