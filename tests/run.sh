@@ -150,7 +150,7 @@ set_up_alertmanager_templates() {
   as_root install -m 644 "$DEPS/alertmanager$templates"/{default,email}.tmpl "$templates"
 }
 
-# Likewise unpacked: the package would start an exporter. benches/exactness compares with it.
+# Likewise unpacked: the package would start an exporter. Benchmarks compare with it.
 set_up_blackbox() {
   [[ -x $BIN/blackbox_exporter ]] && return
   if has prometheus-blackbox-exporter; then

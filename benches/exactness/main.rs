@@ -6,6 +6,8 @@
 
 #[path = "../../tests/raw_server/authority.rs"]
 mod authority;
+#[path = "../common/mod.rs"]
+mod common;
 mod probers;
 mod server;
 #[path = "../../tests/support/mod.rs"]
@@ -22,9 +24,10 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use authority::{Authority, tls_config};
+use common::Surroundings;
 use probers::{Prober, Probers, Reading};
 use server::{Delays, Scheme, SlowServer, Truth};
-use table::{Surroundings, Table};
+use table::Table;
 
 /// Of each kind of request, by each prober.
 const REQUESTS: usize = 400;
@@ -45,9 +48,7 @@ struct Measurement {
 }
 
 fn main() -> ExitCode {
-    // `cargo test --all-targets` runs benchmarks, too, but bounds on time are no matter of tests.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        println!("a benchmark: cargo bench --bench exactness");
+    if !common::is_asked_for("exactness") {
         return ExitCode::SUCCESS;
     }
     let surroundings = Surroundings::note();
@@ -64,15 +65,9 @@ fn main() -> ExitCode {
     });
     let measuring = async { timeout(LONGEST, measuring).await.expect("it ends").unwrap() };
     let table = Table::of(&probing.block_on(measuring));
-    surroundings.print();
+    surroundings.print(&[support::Blackbox::version()]);
     println!("{table}");
-    let broken = table.broken_bounds();
-    if broken.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    eprintln!("{}", broken.join("\n"));
-    eprintln!("The machine may have been busy: see its load, and how late the server's timers were.");
-    ExitCode::FAILURE
+    table.bounds().verdict()
 }
 
 /// One request after the other, so that the server's truths come in their order.

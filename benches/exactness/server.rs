@@ -7,15 +7,13 @@ use std::time::{Duration, Instant};
 
 use oauth_probe_exporter::model::fault::Request;
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
-const TOKEN: &str = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
-const PONG: &str = r#"{"info":"pong","status":1}"#;
-const LONGEST_REQUEST: usize = 16 * 1024;
+use crate::common::{PONG, Received, TOKEN, read_request};
 
 /// How long the server waits while it answers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,7 +118,7 @@ async fn serve(
     told: Delays,
     truths: UnboundedSender<Truth>,
 ) -> io::Result<()> {
-    let request = read_request(&mut stream).await?;
+    let Some(Received { request, .. }) = read_request(&mut stream).await? else { return Ok(()) };
     let read = Instant::now();
     wait(told.before_headers).await;
     let body = match request {
@@ -149,29 +147,4 @@ async fn wait(duration: Duration) {
     if !duration.is_zero() {
         sleep(duration).await;
     }
-}
-
-/// Reads a whole request, body included, and says which it is.
-async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Request> {
-    let mut bytes = Vec::new();
-    while bytes.len() < LONGEST_REQUEST {
-        if stream.read_buf(&mut bytes).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        if body.len() >= content_length(head) {
-            let is_token = head.starts_with("POST /oauth/token ");
-            return Ok(if is_token { Request::Token } else { Request::Ping });
-        }
-    }
-    Err(io::ErrorKind::InvalidData.into())
-}
-
-fn content_length(head: &str) -> usize {
-    let header = |line: &str| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
-    };
-    head.lines().find_map(header).unwrap_or(0)
 }

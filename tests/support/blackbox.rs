@@ -28,8 +28,18 @@ impl Blackbox {
 
     /// Has it probe `target` as `module` says.
     pub(crate) async fn probe(&self, target: &str, module: &str) -> Probe {
+        Probe(http::get(&self.probe_url(target, module), &[]).await.body)
+    }
+
+    /// What is asked to have it probe `target` as `module` says.
+    pub(crate) fn probe_url(&self, target: &str, module: &str) -> String {
         let target = utf8_percent_encode(target, NON_ALPHANUMERIC);
-        Probe(http::get(&format!("{}/probe?target={target}&module={module}", self.server.url), &[]).await.body)
+        format!("{}/probe?target={target}&module={module}", self.server.url)
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.pid()
     }
 
     /// What it says of its version.

@@ -70,6 +70,11 @@ impl MonitoringServer {
         }
     }
 
+    /// Its process id: the shell that it was started by became the program.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id().expect("nobody has waited for its end")
+    }
+
     /// What it has logged so far.
     pub(super) fn log(&self) -> String {
         self.process.log()
