@@ -221,7 +221,7 @@ async fn nothing_compresses_for_who_reads_nothing_unless_it_has_a_turn() {
     let (files, served) = files_and_server(patient(), 10).await;
     let mut sender = client(&served, &files, 0).await;
     // What is compressed as it is sent has no length that is known before.
-    for (path, is_whole) in [("/metrics", false), ("/api/v1/targets", false), ("/api/v1/targets/t1", false)] {
+    for (path, is_whole) in [("/metrics", false), ("/api/v1/targets/t1", false), ("/probe?target=t1", true)] {
         let answer = ask(&mut sender, path, ("accept-encoding", "gzip")).await.await.unwrap();
         let headers = answer.headers();
         assert!(headers.get("content-encoding").is_some_and(|coding| coding == "gzip"), "{path}");

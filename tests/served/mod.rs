@@ -74,7 +74,7 @@ impl Served {
                 counted.fetch_add(1, SeqCst);
                 Box::pin(std::future::ready(Ok("nothing".to_owned())))
             }),
-            probe: Arc::new(|_| None),
+            probe: Arc::new(|_| Some(Box::pin(std::future::ready(())))),
             settings: WebSettings::default(),
         };
         let (stop, stopped) = oneshot::channel();
