@@ -234,6 +234,37 @@ async fn connection_that_has_to_go_takes_its_requests_with_it() {
 }
 
 #[tokio::test]
+async fn requests_that_wait_end_with_their_connection() {
+    // None ever has its turn, and as many as may wait do.
+    let (files, served) = files_and_server(Limits { large_answers: 0, ..patient() }, 1).await;
+    for _ in 0..3 {
+        let mut sender = client(&served, &files, 65_535).await;
+        let mut waiting = JoinSet::new();
+        for _ in 0..32 {
+            waiting.spawn(ask(&mut sender, "/metrics", ("x", "y")).await);
+        }
+        until_crowded(&served, &files, true).await;
+        assert!(waiting.try_join_next().is_none(), "all of them wait");
+        drop((sender, waiting));
+        until_crowded(&served, &files, false).await;
+    }
+}
+
+/// Whether a further scrape is refused, and does not wait.
+async fn until_crowded(served: &Served, files: &Files, expected: bool) {
+    let is_so = async {
+        loop {
+            let scraping = served.get_by_tls(files.client(), "/metrics", "");
+            let answer = tokio::time::timeout(Duration::from_millis(200), scraping).await;
+            if answer.is_ok_and(|answer| answer.unwrap().status == 503) == expected {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(HANGS, is_so).await.expect("it comes to that");
+}
+
+#[tokio::test]
 async fn stop_ends_idle_connections_and_waits_for_requests() {
     let (files, served) = files_and_server(Limits { drain: Duration::from_secs(3600), ..patient() }, 3000).await;
     let mut busy = client(&served, &files, 65_535).await;

@@ -191,7 +191,6 @@ pub(super) struct HealthcheckArguments {
     pub(super) listen_address: String,
     /// Not read: whether TLS is spoken shows at once. It may stand here so that the flags can be those of serve.
     #[arg(long = "web.config.file", value_name = "FILE")]
-    #[expect(dead_code, reason = "taken, and not read")]
     pub(super) web_config_file: Option<PathBuf>,
     /// Prefix of all paths.
     #[arg(long = "web.route-prefix", value_name = "PATH", default_value = "/")]
