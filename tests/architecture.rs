@@ -20,7 +20,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
 ];
 
 /// Crates that only one room may know.
-const OWNED_CRATES: [(&str, &[&str]); 9] = [
+const OWNED_CRATES: [(&str, &[&str]); 10] = [
     // The type of rustls' provider is called by this name, too.
     ("aws_lc_rs", &["client", "server", "tls"]),
     ("reqwest", &["client"]),
@@ -29,6 +29,7 @@ const OWNED_CRATES: [(&str, &[&str]); 9] = [
     ("bcrypt", &["server"]),
     ("h2", &["client"]),
     ("axum", &["server", "simulator"]),
+    ("maud", &["server"]),
     ("saphyr_parser", &["config"]),
     ("prometheus", &["telemetry"]),
 ];

@@ -158,6 +158,17 @@ fn settings_of_one_target_are_the_same_as_json_and_as_yaml() {
     assert_eq!(json["proxy_url"], Value::Null);
 }
 
+/// In YAML 1.1, which many still read, it merges another mapping.
+#[test]
+fn key_that_looks_like_a_merge_is_read_again_as_it_was() {
+    let mut config = parse(SMALLEST);
+    let target = Arc::make_mut(&mut config.targets[0]);
+    target.token.params = [("<<".to_owned(), Secret::new("s".to_owned()))].into();
+    target.labels = [("a".to_owned(), "<<".to_owned())].into();
+    assert!(shown(&config).contains("\"<<\": <secret>"), "{}", shown(&config));
+    assert_written_again(&config);
+}
+
 /// A setting that is forgotten would read again as its default.
 #[test]
 fn change_of_any_setting_shows() {

@@ -19,15 +19,19 @@ use support::{Prometheus, http};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The YAML below this heading of the document, on a faster clock and with the exporter where it is.
-fn documented(heading: &str, exporter: &Exporter) -> String {
+/// The YAML below this heading of the document.
+fn block(heading: &str) -> String {
     let text = fs::read_to_string(root("docs/probe-and-discovery.md")).unwrap();
-    let (_, section) = text.split_once(&format!("\n## {heading}\n")).unwrap();
+    let (_, section) = text.split_once(&format!("# {heading}\n")).unwrap();
     let (_, block) = section.split_once("```yaml\n").unwrap();
-    let (block, _) = block.split_once("```").unwrap();
+    block.split_once("```").unwrap().0.to_owned()
+}
+
+/// The same as a configuration, on a faster clock and with the exporter where it is.
+fn documented(heading: &str, exporter: &Exporter) -> String {
     let faster = [("scrape_interval: 30s", "scrape_interval: 1s"), ("scrape_timeout: 15s", "scrape_timeout: 1s")];
     let replaced = faster.into_iter().chain([("localhost:10917", exporter.address.as_str())]);
-    let block = replaced.fold(block.to_owned(), |block, (there, here)| {
+    let block = replaced.fold(block(heading), |block, (there, here)| {
         assert!(block.contains(there), "{there} in\n{block}");
         block.replace(there, here)
     });
@@ -156,4 +160,22 @@ async fn two_that_shard_by_hashmod_share_the_targets_without_a_double_cycle() {
         seen.extend(share);
     }
     assert_eq!(seen, names().collect());
+}
+
+#[tokio::test]
+async fn it_takes_the_interval_of_each_target_from_the_exporter_where_it_is_told_to() {
+    let simulator = simulator(["quick", "slow"].map(str::to_owned)).await;
+    let targets = "  - { name: quick, client_id: quick, schedule: off }\n  \
+                   - { name: slow, client_id: slow, schedule: off, interval: 1h, timeout: 10s }\n";
+    let exporter = exporter(&simulator, targets).await;
+    let rules = format!("relabel_configs:\n{}", block("Each target at its own interval"));
+    let configuration = documented("What Prometheus needs", &exporter)
+        .replace("scrape_interval: 1s\n    scrape_timeout: 1s", "scrape_interval: 30m")
+        .replace("relabel_configs:\n", &rules);
+    let prometheus = Prometheus::start(&configuration).await;
+    prometheus.wait_for("count_over_time(up{target=\"quick\"}[1h]) >= 4", PATIENCE).await;
+    let of_slow = |target: &&Value| target["labels"]["target"] == "slow";
+    let targets = prometheus.targets().await;
+    let slow = targets.as_array().unwrap().iter().find(of_slow).unwrap();
+    assert_eq!((&slow["scrapeInterval"], &slow["scrapeTimeout"]), (&"3600s".into(), &"3600s".into()), "{slow}");
 }

@@ -5,7 +5,7 @@ mod reports;
 mod targets;
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use oauth_probe_exporter::model::advice::advice_on;
 use oauth_probe_exporter::model::check::Check;
@@ -16,6 +16,7 @@ use oauth_probe_exporter::model::report::{CertificateDefect, CycleReport, Phase}
 use oauth_probe_exporter::model::schedule::Schedule;
 use oauth_probe_exporter::model::target::{ScheduleMode, Target};
 use oauth_probe_exporter::model::token::{TokenView, Trigger};
+use oauth_probe_exporter::model::warning::Signs;
 use oauth_probe_exporter::telemetry::Metrics;
 use oauth_probe_exporter::telemetry::status::{
     InvalidSelection, Seconds, Selection, Standing, State, TargetDetails, TargetSummary, Timestamp,
@@ -160,6 +161,33 @@ fn warnings_come_and_go_with_what_they_warn_of() {
     assert_eq!((kinds(&warned), warned.warnings[0].at), (vec!["client_secret_expiry"], Some(time(3600.0))));
 }
 
+/// Whoever follows an alert to the page must find there what it warns of.
+#[test]
+fn what_expires_is_warned_of_from_the_day_on_which_the_alert_fires() {
+    let rules = include_str!("../alerts/rules.yml");
+    let days_of = |what: &str| {
+        let condition = format!("target:oauth_probe_{what}:seconds_left < ");
+        let days = rules.split(&*condition).skip(1);
+        days.filter_map(|rest| rest.split_once(" * 86400")?.0.parse::<u64>().ok()).max().unwrap()
+    };
+    let certificate = |expiry| Signs { certificates: [Some(expiry), None], ..Signs::default() };
+    let own = |expiry| Signs { client_certificate: Some(expiry), ..Signs::default() };
+    let secret = |expiry| Signs { client_secret: Some(expiry), ..Signs::default() };
+    let table: [(&str, &dyn Fn(SystemTime) -> Signs<'static>); 3] =
+        [("tls_certificate", &certificate), ("client_certificate", &own), ("client_secret", &secret)];
+    let now = at(0.0).wall;
+    for (what, signs) in table {
+        let days = days_of(what);
+        let left = Duration::from_secs(days * 86_400);
+        assert!(signs(now + left).warnings(now).is_empty(), "{what} is warned of earlier than {days} days before");
+        let [warning] = signs(now + left - Duration::from_secs(1)).warnings(now)[..] else {
+            panic!("{what} is not warned of {days} days before");
+        };
+        let meaning = warning.advice().meaning;
+        assert!(meaning.contains(&format!("within {days} days")), "{meaning}");
+    }
+}
+
 #[test]
 fn third_slow_answer_in_a_row_is_a_warning() {
     let slow = |started| {
@@ -175,7 +203,7 @@ fn third_slow_answer_in_a_row_is_a_warning() {
 fn open_api_is_a_warning_and_the_control_explains_failures_since_it_was_made() {
     let metrics = Metrics::new(&config(vec![target()]), at(0.0));
     let numbers = metrics.target("tested").unwrap();
-    let summary = || metrics.status(at(100.0)).summary("tested").unwrap();
+    let summary = || metrics.status(at(100.0)).details("tested").unwrap().summary;
     numbers.record(&quiet(good(0.0)));
     numbers.record_check(&checked(Check::NoToken, Some(200)));
     numbers.record_check(&checked(Check::ApiKey, Some(200)));
@@ -353,6 +381,18 @@ fn parameter_that_means_nothing_is_refused() {
     assert_eq!(refused("limit", "-1"), InvalidSelection::Number { key: "limit", value: "-1".to_owned() });
     let said = refused("state", "broken").to_string();
     assert!(Standing::ALL.iter().all(|standing| said.contains(standing.as_str())), "{said}");
+}
+
+#[test]
+fn numbers_list_and_causes_are_of_one_moment() {
+    let metrics = Metrics::new(&config(vec![target()]), at(0.0));
+    let numbers = metrics.target("tested").unwrap();
+    let status = metrics.status(at(10.0));
+    assert_eq!((status.fleet().counts.pending, status.fleet().counts.failing), (1, 0));
+    numbers.record(&bad(5.0));
+    let failing = Selection { standing: Some(Standing::In(State::Failing)), ..Selection::default() };
+    assert_eq!((status.list(&failing).matching, status.causes()), (0, vec![]));
+    assert_eq!(metrics.status(at(10.0)).list(&failing).matching, 1);
 }
 
 #[test]

@@ -103,7 +103,11 @@ async fn every_link_is_relative_and_files_are_kept_for_ever() {
         assert_eq!(files.len(), 3, "icon, stylesheet and script: {files:?}");
         for file in files {
             let answer = served.get(&file.replacen(up, "/", 1)).await;
-            let expected = [("css", "text/css; charset=utf-8"), ("js", "text/javascript"), ("svg", "image/svg+xml")];
+            let expected = [
+                ("css", "text/css; charset=utf-8"),
+                ("js", "text/javascript; charset=utf-8"),
+                ("svg", "image/svg+xml"),
+            ];
             let (_, media_type) = expected.iter().find(|(extension, _)| file.ends_with(extension)).unwrap();
             assert_eq!((answer.status, answer.header("content-type")), (200, Some(*media_type)), "{file}");
             assert_eq!(answer.header("cache-control"), Some("max-age=31536000, immutable"));

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::model::fault::Request;
-use crate::model::target::{Target, Verification};
+use crate::model::target::{Target, Verification, is_exposed};
+use crate::model::warning::CLIENT_SECRET_SOON;
 
 use super::grouped::Grouped;
 use super::secret_file::{self, api_key_file, odd_secret, unreadable, unreadable_secret};
 
 /// Lines shown; ten thousand missing secrets have one cause.
 const SHOWN: usize = 20;
-/// As long before the end as the alert warns.
-const SOON: Duration = Duration::from_secs(30 * 86_400);
 /// The ranges of `alerts/rules.yml` are written for intervals up to this.
 const LONGEST_ALERTED_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -58,34 +57,25 @@ fn expiring(expiry: SystemTime, now: SystemTime) -> Option<String> {
     let date = humantime::format_rfc3339_seconds(expiry);
     match expiry.duration_since(now) {
         Err(_) => Some(format!("its secret expired at {date}, says client_secret_expires")),
-        Ok(left) if left < SOON => Some(format!("its secret expires at {date}, says client_secret_expires")),
+        Ok(left) if left < CLIENT_SECRET_SOON => {
+            Some(format!("its secret expires at {date}, says client_secret_expires"))
+        }
         Ok(_) => None,
     }
 }
 
 /// What others could read or answer.
 fn on_the_way(target: &Target, request: Request) -> Option<&'static str> {
-    let endpoint = match request {
-        Request::Token => &target.token.endpoint,
-        Request::Ping => &target.ping.endpoint,
-    };
-    let is_loopback = match endpoint.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    let verification = target.transport(request).verification;
-    match (endpoint.scheme(), verification, request) {
-        ("http", _, _) if is_loopback => None,
-        ("http", _, Request::Token) => Some("its credentials go in plain text to"),
-        ("http", _, Request::Ping) => Some("its tokens go in plain text to"),
-        (_, Verification::Skip, Request::Token) => {
-            Some("its credentials go to whoever answers, as insecure_skip_verify is set, in the place of")
-        }
-        (_, Verification::Skip, Request::Ping) => {
-            Some("its tokens go to whoever answers, as insecure_skip_verify is set, in the place of")
-        }
-        _ => None,
+    let endpoint = target.endpoint(request);
+    if is_exposed(endpoint) {
+        return Some(match request {
+            Request::Token => "its credentials go in plain text to",
+            Request::Ping => "its tokens go in plain text to",
+        });
     }
+    let is_unverified = endpoint.scheme() == "https" && target.transport(request).verification == Verification::Skip;
+    is_unverified.then_some(match request {
+        Request::Token => "its credentials go to whoever answers, as insecure_skip_verify is set, in the place of",
+        Request::Ping => "its tokens go to whoever answers, as insecure_skip_verify is set, in the place of",
+    })
 }

@@ -12,7 +12,7 @@ use crate::clock::{BootClock, Clock};
 use crate::model::advice::{Advice, advice_on};
 use crate::model::check::CheckOutcome;
 use crate::model::check_rhythm::CheckRhythm;
-use crate::model::fault::{Cause, Reason, Request};
+use crate::model::fault::{Cause, Reason};
 use crate::model::report::{Attempt, CertificateDefect, ChainExpiry, CycleReport, HttpVersion, Phase, Phases};
 use crate::model::target::{Config, Target};
 use crate::model::time::unix_seconds;
@@ -259,7 +259,7 @@ fn json_step(target: &Target, attempt: &Attempt) -> JsonStep {
     let cause = attempt.result.err().map(|failure| Cause { request: attempt.request, reason: failure.reason });
     JsonStep {
         request: attempt.request.as_str(),
-        url: url(target, attempt.request),
+        url: target.shown_url(attempt.request),
         success: attempt.result.is_ok(),
         reason: cause.map(|cause| cause.reason.as_str()),
         fault: cause.map(|cause| cause.fault().as_str()),
@@ -296,9 +296,4 @@ fn json_phases(phases: Phases) -> JsonPhases {
         processing: seconds(phases.processing),
         transfer: seconds(phases.transfer),
     }
-}
-
-/// What is asked by `request`.
-pub(super) fn url(target: &Target, request: Request) -> String {
-    target.shown_url(request)
 }

@@ -4,7 +4,6 @@ use crate::model::check::{Check, CheckOutcome, CheckResult};
 use crate::model::fault::{Cause, Reason, Request};
 use crate::model::target::Target;
 
-use super::check::url;
 use super::secret_file::api_key_file;
 
 /// What was last seen of one target's checks.
@@ -52,7 +51,7 @@ impl CheckNotes {
 fn log_result(target: &Target, outcome: &CheckOutcome) {
     let CheckOutcome { check, result, .. } = outcome;
     let (name, check_name, status) = (target.name.as_str(), check.as_str(), outcome.status);
-    let url = url(target, Request::Ping);
+    let url = target.shown_url(Request::Ping);
     match (outcome.finding(), result) {
         (Some(found), CheckResult::Accepted) => {
             tracing::error!(target = name, check = check_name, url, status, "{}", found.meaning);

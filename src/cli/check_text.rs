@@ -10,7 +10,7 @@ use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::{Attempt, Trace};
 use crate::model::target::Target;
 
-use super::check::{Finding, url};
+use super::check::Finding;
 use super::secret_file::{api_key_file, odd_secret, unreadable, unreadable_secret};
 
 /// What keeps a file that can be opened from being used.
@@ -73,7 +73,7 @@ fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Res
         }
     }
     if !report.attempts.iter().any(|attempt| attempt.request == Request::Ping) {
-        writeln!(text, "  {} ping   {}", style.undone(), url(target, Request::Ping))?;
+        writeln!(text, "  {} ping   {}", style.undone(), target.shown_url(Request::Ping))?;
         writeln!(text, "           not called: there is no live token to call it with")?;
     }
     write_checks(text, finding, style)?;
@@ -135,7 +135,7 @@ fn write_attempt(text: &mut String, target: &Target, attempt: &Attempt, style: S
         Request::Ping => target.ping.method.as_str(),
     };
     let step = attempt.request.as_str();
-    writeln!(text, "  {mark} {step:<6} {method} {}", url(target, attempt.request))?;
+    writeln!(text, "  {mark} {step:<6} {method} {}", target.shown_url(attempt.request))?;
     let trace = &attempt.trace;
     match (trace.status, trace.duration) {
         (None, Duration::ZERO) => writeln!(text, "           not sent")?,

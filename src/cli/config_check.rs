@@ -10,7 +10,6 @@ use crate::server::{ListenAddress, Security};
 
 use super::arguments::{Common, ServeArguments};
 use super::cautions::cautions;
-use super::check::url;
 use super::healthcheck::local;
 use super::rates::Rates;
 use super::secret_file;
@@ -77,7 +76,7 @@ fn write_targets(text: &mut String, config: &Config) -> fmt::Result {
 }
 
 fn write_whole(text: &mut String, target: &Target) -> fmt::Result {
-    let (token, ping) = (url(target, Request::Token), url(target, Request::Ping));
+    let (token, ping) = (target.shown_url(Request::Token), target.shown_url(Request::Ping));
     let (method, connection) = (&target.ping.method, connection(&target.ping));
     let timeout = humantime::format_duration(target.timeout);
     writeln!(text, "{}", target.name)?;

@@ -11,7 +11,6 @@ use crate::model::time::Moment;
 use crate::probe::Observer;
 use crate::telemetry::{Metrics, TargetMetrics};
 
-use super::check::url;
 use super::check_log::CheckNotes;
 
 /// Watches one target.
@@ -78,7 +77,7 @@ impl TargetObserver {
                     reason = cause.reason.as_str(),
                     fault = cause.fault().as_str(),
                     phase = attempt.and_then(|attempt| attempt.trace.broke_off_in).map(Phase::as_str),
-                    url = url(&self.target, cause.request),
+                    url = self.target.shown_url(cause.request),
                     certificate_defect = attempt.and_then(certificate_defect),
                     secret_file = self.unavailable_file(cause),
                     status = attempt.and_then(|attempt| attempt.trace.status),
@@ -102,7 +101,7 @@ impl TargetObserver {
                 reason = cause.reason.as_str(),
                 fault = cause.fault().as_str(),
                 phase = attempt.and_then(|attempt| attempt.trace.broke_off_in).map(Phase::as_str),
-                url = url(&self.target, cause.request),
+                url = self.target.shown_url(cause.request),
                 certificate_defect = attempt.and_then(certificate_defect),
                 secret_file = self.unavailable_file(cause),
                 status = attempt.and_then(|attempt| attempt.trace.status),

@@ -28,7 +28,6 @@ type TargetJob = Job<HttpWire, TargetObserver>;
 pub(super) struct Supervisor {
     in_force: Arc<InForce>,
     metrics: Arc<Metrics>,
-    /// For service discovery; replaced as a whole, like what the metrics show.
     fleet: Fleet,
     /// When the exporter started; the schedules of all targets begin there, also of those that come later.
     started: Stamp,

@@ -179,10 +179,17 @@ fn parse_date(text: &str) -> Option<SystemTime> {
             };
             let ahead = Duration::from_secs(two_digits(hours, 24)? * 3600 + two_digits(minutes, 60)? * 60);
             let local = humantime::parse_rfc3339_weak(local).ok()?;
-            if sign == "+" { local.checked_sub(ahead) } else { local.checked_add(ahead) }
+            let date = if sign == "+" { local.checked_sub(ahead) } else { local.checked_add(ahead) };
+            date.filter(can_be_written)
         }
         _ => humantime::parse_rfc3339_weak(text).ok(),
     }
+}
+
+/// Whether it lies in the years from 1970 to 9999: its offset may have moved it out of them.
+fn can_be_written(date: &SystemTime) -> bool {
+    const YEAR_10000: Duration = Duration::from_secs(253_402_300_800);
+    date.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since < YEAR_10000)
 }
 
 /// The method of a request (RFC 9110 §9.1).
@@ -219,6 +226,18 @@ mod tests {
         assert_eq!(seconds("2027-01-31T01:00:00.25Z"), Some(1_801_357_200));
         assert_eq!(seconds("2027-01-31T03:30:00+02:30"), Some(1_801_357_200));
         assert_eq!(seconds("2027-01-30T23:00:00-02:00"), Some(1_801_357_200));
+    }
+
+    /// Outside of these years nothing can write it again as a date of RFC 3339.
+    #[test]
+    fn date_that_its_offset_moves_out_of_the_years_that_can_be_written_is_none() {
+        for text in ["1970-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"] {
+            assert_eq!(parse_date(text), None, "{text}");
+        }
+        for text in ["1970-01-01T00:01:00+00:01", "9999-12-31T23:58:59-00:01", "9999-12-31"] {
+            let date = parse_date(text).expect(text);
+            assert_eq!(humantime::parse_rfc3339(&humantime::format_rfc3339(date).to_string()), Ok(date));
+        }
     }
 
     #[test]

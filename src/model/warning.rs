@@ -6,8 +6,11 @@ use super::advice::Advice;
 use super::check::CheckOutcome;
 use super::fault::{Cause, Request};
 
-/// Something that expires within this time is renewed now, or in a hurry.
-const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+/// A certificate that expires within this time is renewed now, or in a hurry; as the alerts have it.
+const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// The same of a secret, which takes longer: somebody else has to give a new one.
+pub const CLIENT_SECRET_SOON: Duration = Duration::from_secs(30 * 86_400);
 
 /// How long a token that was refused early is worth mentioning.
 const LATELY: Duration = Duration::from_secs(3600);
@@ -82,7 +85,8 @@ impl Signs<'_> {
     /// What is worth a look at `now`, the most urgent first.
     #[must_use]
     pub fn warnings(&self, now: SystemTime) -> Vec<Warning> {
-        let soon = |expiry: &SystemTime| expiry.duration_since(now).is_ok_and(|left| left < SOON) || *expiry <= now;
+        let within = |span: Duration| move |expiry: &SystemTime| *expiry < now + span;
+        let soon = within(CERTIFICATE_SOON);
         let lately = |at: &SystemTime| now.duration_since(*at).is_ok_and(|past| past < LATELY);
         let mut found: Vec<_> = self.refresh_failure.map(Warning::TokenRefresh).into_iter().collect();
         found.extend(
@@ -92,7 +96,7 @@ impl Signs<'_> {
         let slow = |&request: &Request| self.slow_in_a_row[request.index()] >= SLOW_IN_A_ROW;
         found.extend(Request::ALL.into_iter().filter(slow).map(Warning::Slow));
         found.extend((self.scopes_missing > 0).then_some(Warning::ScopesMissing));
-        found.extend(self.client_secret.filter(soon).map(Warning::ClientSecretExpiry));
+        found.extend(self.client_secret.filter(within(CLIENT_SECRET_SOON)).map(Warning::ClientSecretExpiry));
         found.extend(self.client_certificate.filter(soon).map(Warning::ClientCertificateExpiry));
         for (request, expiry) in Request::ALL.into_iter().zip(self.certificates) {
             found.extend(expiry.filter(soon).map(|expiry| Warning::CertificateExpiry(request, expiry)));
@@ -153,7 +157,7 @@ impl WarningKind {
                 "Ask the provider to grant them, or correct token.scopes and token.expected_scopes.",
             ),
             Self::ClientSecretExpiry => (
-                "By client_secret_expires, the client's secret expires within 14 days, or has expired.",
+                "By client_secret_expires, the client's secret expires within 30 days, or has expired.",
                 "Ask the provider for a new one, put it in place, and set client_secret_expires to its date.",
             ),
             Self::ClientCertificateExpiry => (

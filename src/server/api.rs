@@ -7,57 +7,53 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use serde::Serialize;
 use url::form_urlencoded;
 
-use crate::telemetry::status::{FleetStatus, InvalidSelection, Listing, Selection};
+use crate::telemetry::status::{FleetStatus, Selection};
 
 use super::App;
+use super::aside::aside;
 use super::body::Chunks;
+use super::json_list::{JsonList, write_json};
 
 const JSON: &str = "application/json";
 
 /// Shown by browsers, while a type of its own would be saved to disk.
 const YAML: &str = "text/plain; charset=utf-8";
 
-/// A piece ends with the first target that makes it as long as this.
-const PIECE: usize = 64 * 1024;
-
-/// The targets that a query selects.
-///
-/// # Errors
-/// When a parameter of it means nothing.
-pub(super) fn selection(query: Option<&str>) -> Result<Selection, InvalidSelection> {
-    Selection::of_query(form_urlencoded::parse(query.unwrap_or_default().as_bytes()))
-}
-
-/// What `selection` selects, and the fleet. That takes some milliseconds for ten thousand targets, in which no probe is
-/// to wait for this thread.
-pub(super) async fn select(app: &App, selection: Selection) -> (FleetStatus, Listing) {
-    let status = app.metrics.status((app.now)());
-    let selecting = tokio::task::spawn_blocking(move || (status.fleet(), status.list(&selection)));
-    selecting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-}
-
 /// `GET /api/v1/targets`
 pub(super) async fn targets(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let selection = match selection(query.as_deref()) {
+    let selection = match Selection::of_query(form_urlencoded::parse(query.unwrap_or_default().as_bytes())) {
         Ok(selection) => selection,
         Err(invalid) => return error(StatusCode::BAD_REQUEST, "bad_data", &invalid.to_string()),
     };
-    let offset = selection.offset;
-    let (fleet, listing) = select(&app, selection).await;
-    let pieces = ListChunks::new(&fleet, offset, listing);
-    ([(CONTENT_TYPE, JSON)], Body::new(Chunks(pieces))).into_response()
+    let status = app.metrics.status((app.now)());
+    let list = aside(move || {
+        let (fleet, listing) = (status.fleet(), status.list(&selection));
+        let beginning = list_beginning(&fleet, listing.matching, selection.offset);
+        let targets = (0..).map_while(move |place| listing.target(place));
+        JsonList::new(beginning, targets, b"]}}\n")
+    });
+    ([(CONTENT_TYPE, JSON)], Body::new(Chunks(list.await))).into_response()
+}
+
+/// All that stands before the targets.
+fn list_beginning(fleet: &FleetStatus, matching: usize, offset: usize) -> Vec<u8> {
+    let mut text = b"{\"status\":\"success\",\"data\":{\"fleet\":".to_vec();
+    write_json(&mut text, fleet);
+    text.extend_from_slice(format!(",\"matching\":{matching},\"offset\":{offset},\"targets\":[").as_bytes());
+    text
 }
 
 /// `GET /api/v1/targets/NAME`
 pub(super) async fn target(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    match app.metrics.status((app.now)()).details(&name) {
+    let status = app.metrics.status((app.now)());
+    aside(move || match status.details(&name) {
         Some(details) => success(&details),
         None => error(StatusCode::NOT_FOUND, "not_found", &format!("no target is named {name:?}")),
-    }
+    })
+    .await
 }
 
 /// `GET /config`
@@ -93,55 +89,4 @@ fn json_bytes(value: &impl Serialize) -> Vec<u8> {
     write_json(&mut bytes, value);
     bytes.push(b'\n');
     bytes
-}
-
-/// Neither memory nor plain data with text as keys gives it a reason to fail.
-fn write_json(bytes: &mut Vec<u8>, value: &impl Serialize) {
-    if let Err(error) = serde_json::to_writer(&mut *bytes, value) {
-        tracing::error!(%error, "what is shown cannot be written as JSON; this is a bug of the exporter");
-    }
-}
-
-/// A list of targets, each written when its turn comes.
-struct ListChunks {
-    head: Option<Vec<u8>>,
-    listing: Listing,
-    written: usize,
-    is_ended: bool,
-}
-
-impl ListChunks {
-    fn new(fleet: &FleetStatus, offset: usize, listing: Listing) -> Self {
-        let mut head = b"{\"status\":\"success\",\"data\":{\"fleet\":".to_vec();
-        write_json(&mut head, fleet);
-        for (key, number) in [("matching", listing.matching), ("offset", offset)] {
-            head.extend_from_slice(format!(",\"{key}\":{number}").as_bytes());
-        }
-        head.extend_from_slice(b",\"targets\":[");
-        Self { head: Some(head), listing, written: 0, is_ended: false }
-    }
-}
-
-impl Iterator for ListChunks {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        if self.is_ended {
-            return None;
-        }
-        let mut piece = self.head.take().unwrap_or_default();
-        while piece.len() < PIECE {
-            let Some(target) = self.listing.target(self.written) else {
-                piece.extend_from_slice(b"]}}\n");
-                self.is_ended = true;
-                break;
-            };
-            if self.written > 0 {
-                piece.push(b',');
-            }
-            write_json(&mut piece, &target);
-            self.written += 1;
-        }
-        Some(piece.into())
-    }
 }

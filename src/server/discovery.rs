@@ -9,20 +9,17 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 use url::form_urlencoded;
 
 use crate::model::target::{ScheduleMode, Target};
-use crate::telemetry::Shown;
 
 use super::App;
 use super::body::Chunks;
 use super::external_url::{ExternalUrl, Scheme};
 use super::host_header::address_asked;
-
-/// A chunk ends with the first group that makes it as long as this.
-const CHUNK: usize = 64 * 1024;
+use super::json_list::JsonList;
 
 const NO_ADDRESS: &str = "under which address this exporter is reached is not known: the request has no usable Host \
                           header; --web.external-url says it\n";
@@ -44,13 +41,19 @@ pub(super) async fn discover(
     let Some(address) = external.map(ExternalUrl::address).or_else(|| address_asked(&headers)) else {
         return (StatusCode::BAD_REQUEST, NO_ADDRESS).into_response();
     };
-    let way = Way {
+    let shown = app.metrics.shown();
+    let way = Arc::new(Way {
         address: address.to_owned(),
         scheme: external.map(ExternalUrl::scheme).or(own_scheme.map(|Extension(scheme)| scheme)),
         path: app.settings.outer_path("/probe"),
-    };
-    let groups = Groups { shown: app.metrics.shown(), selection, way, position: 0, part: Part::Beginning };
-    ([(CONTENT_TYPE, "application/json")], Body::new(Chunks(groups))).into_response()
+        vantage: shown.vantage().map(str::to_owned),
+    });
+    let targets = (0..).map_while(move |position| shown.probed(position).cloned());
+    let groups = targets
+        .filter(move |target| selection.is_none_or(|wanted| wanted == target.schedule))
+        .map(move |target| Group { target, way: Arc::clone(&way) });
+    let list = JsonList::new(b"[".to_vec(), groups, b"]\n");
+    ([(CONTENT_TYPE, "application/json")], Body::new(Chunks(list))).into_response()
 }
 
 /// The schedule that is asked for, if one is.
@@ -70,71 +73,33 @@ struct Way {
     /// As the external URL says, or if this port speaks TLS; otherwise the job that scrapes says it.
     scheme: Option<Scheme>,
     path: String,
+    /// Where the exporter stands, if that is said.
+    vantage: Option<String>,
 }
 
-/// The document, a chunk at a time: ten thousand groups are some megabytes.
-struct Groups {
-    shown: Arc<Shown>,
-    selection: Option<ScheduleMode>,
-    way: Way,
-    /// Of the next target.
-    position: usize,
-    part: Part,
+/// One target, and how it is probed.
+struct Group {
+    target: Arc<Target>,
+    way: Arc<Way>,
 }
 
-/// What comes next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Beginning,
-    FurtherGroups,
-    Nothing,
-}
-
-impl Iterator for Groups {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        if self.part == Part::Nothing {
-            return None;
-        }
-        let mut out = Vec::with_capacity(CHUNK + 1024);
-        while out.len() < CHUNK {
-            let Some(target) = self.shown.probed(self.position) else {
-                out.extend_from_slice(if self.part == Part::Beginning { b"[]\n" } else { b"\n]\n" });
-                self.part = Part::Nothing;
-                break;
-            };
-            self.position += 1;
-            if self.selection.is_none_or(|wanted| wanted == target.schedule) {
-                out.extend_from_slice(if self.part == Part::Beginning { b"[\n" } else { b",\n" });
-                self.part = Part::FurtherGroups;
-                let labels = Labels { target, vantage: self.shown.vantage(), way: &self.way };
-                let group = Group { targets: [&self.way.address], labels };
-                serde_json::to_writer(&mut out, &group).expect("text can be written into memory");
-            }
-        }
-        Some(Bytes::from(out))
+impl Serialize for Group {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut group = serializer.serialize_struct("Group", 2)?;
+        group.serialize_field("targets", &[&self.way.address])?;
+        group.serialize_field("labels", &Labels(self))?;
+        group.end()
     }
 }
 
-#[derive(Serialize)]
-struct Group<'a> {
-    targets: [&'a str; 1],
-    labels: Labels<'a>,
-}
-
 /// None of them is called like a label of the series, nor `instance`: Prometheus would put it in the place of theirs.
-struct Labels<'a> {
-    target: &'a Target,
-    vantage: Option<&'a str>,
-    way: &'a Way,
-}
+struct Labels<'a>(&'a Group);
 
 impl<'a> Labels<'a> {
     fn all(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
-        let Self { target, vantage, way } = *self;
+        let Group { target, way } = self.0;
         let seconds = |duration: Duration| Cow::from(duration.as_secs_f64().to_string());
-        let way = [
+        let route = [
             Some(("__param_target", Cow::from(&target.name))),
             Some(("__metrics_path__", Cow::from(&way.path))),
             way.scheme.map(|scheme| ("__scheme__", scheme.as_str().into())),
@@ -146,10 +111,10 @@ impl<'a> Labels<'a> {
             Some(("__meta_oauth_probe_timeout_seconds", seconds(target.timeout))),
             Some(("__meta_oauth_probe_authorization_server", target.authorization_host().into())),
             Some(("__meta_oauth_probe_resource_server", target.resource_host().into())),
-            vantage.map(|vantage| ("__meta_oauth_probe_vantage", vantage.into())),
+            way.vantage.as_deref().map(|vantage| ("__meta_oauth_probe_vantage", vantage.into())),
         ];
         let configured = target.labels.iter().map(|(name, value)| (format!("__meta_oauth_probe_label_{name}"), value));
-        let fixed = way.into_iter().chain(facts).flatten().map(|(name, value)| (Cow::from(name), value));
+        let fixed = route.into_iter().chain(facts).flatten().map(|(name, value)| (Cow::from(name), value));
         fixed.chain(configured.map(|(name, value)| (Cow::from(name), Cow::from(value))))
     }
 }

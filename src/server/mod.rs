@@ -2,10 +2,12 @@
 
 mod address;
 mod api;
+mod aside;
 mod body;
 mod discovery;
 mod external_url;
 mod host_header;
+mod json_list;
 mod listen;
 mod paths;
 mod probe;

@@ -174,8 +174,8 @@ impl Shown {
 
     /// What is probed, in the configuration's order.
     #[must_use]
-    pub fn probed(&self, position: usize) -> Option<&Target> {
-        self.targets.get(position).map(|metrics| &*metrics.probed)
+    pub fn probed(&self, position: usize) -> Option<&Arc<Target>> {
+        self.targets.get(position).map(|metrics| &metrics.probed)
     }
 
     /// The metrics of the target with this name.

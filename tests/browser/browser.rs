@@ -128,7 +128,9 @@ impl Browser {
 
     /// The text of each element that fits, its spaces and line ends as one space each.
     pub(crate) async fn texts(&self, selector: &str) -> Vec<String> {
-        let body = "return [...document.querySelectorAll(arguments[0])].map(element => element.innerText.replace(/\\s+/g, ' ').trim())";
+        let body = "
+            const text = element => element.innerText.replace(/\\s+/g, ' ').trim();
+            return [...document.querySelectorAll(arguments[0])].map(text)";
         let found = self.eval_with(body, json!([selector])).await;
         serde_json::from_value(found).expect("texts")
     }

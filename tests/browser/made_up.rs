@@ -161,7 +161,7 @@ pub(crate) struct Shown {
 impl Shown {
     /// Shows these targets, as seen from `vantage`, and how they were up to now.
     pub(crate) async fn start(vantage: Option<&str>, lives: &[Life]) -> Self {
-        let now = lives.iter().map(|life| life.age).fold(0.0, f64::max);
+        let now = LIFETIME + lives.iter().map(|life| life.age).fold(0.0, f64::max);
         let named = config(lives.iter().map(|life| life.target.clone()).collect());
         let named = Config { vantage: vantage.map(str::to_owned), ..named };
         let metrics = Arc::new(Metrics::new(&named, at(0.0)));

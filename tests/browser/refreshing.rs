@@ -14,7 +14,7 @@ const HOLD_TIMERS: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_comes_and_goes_while_focus_text_and_place_stay() {
-    let names: Vec<_> = ('a'..='p').map(String::from).chain(["troubled".to_owned()]).collect();
+    let names: Vec<_> = ('a'..='p').map(String::from).chain(["a-troubled".to_owned()]).collect();
     let stage = Stage::set(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
     let browser = Browser::start().await;
     browser.look(Look::Light, Device::Phone).await;
@@ -23,14 +23,14 @@ async fn fault_comes_and_goes_while_focus_text_and_place_stay() {
     browser.type_into("#q", "half a na").await;
     browser.eval("window.untouched = true; scrollTo(0, 40)").await;
 
-    stage.break_api_of("troubled");
+    stage.break_api_of("a-troubled");
     browser.until_text("1 of 17 targets fails").await;
     assert_eq!(browser.title().await, "1 failing · oauth-probe");
-    assert_eq!(browser.texts("h3").await, ["troubled"]);
+    assert_eq!(browser.texts("h3").await, ["a-troubled"]);
     let theirs = "return [document.activeElement.id, document.querySelector('#q').value, window.untouched, scrollY]";
     assert_eq!(browser.eval(theirs).await, json!(["q", "half a na", true, 40]));
 
-    stage.mend_api_of("troubled");
+    stage.mend_api_of("a-troubled");
     browser.until_text("All 17 targets work").await;
     assert_eq!(browser.title().await, "all working · oauth-probe");
     assert_eq!(browser.texts("h3").await, Vec::<String>::new());
@@ -41,21 +41,21 @@ async fn fault_comes_and_goes_while_focus_text_and_place_stay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn focus_follows_a_target_that_moves_and_opened_details_stay_open() {
     let labels = "{ a: '1', b: '2', c: '3', d: '4', e: '5', f: '6' }";
-    let stage = Stage::set_with(&["healthy", "troubled"], labels, &[]).await;
+    let stage = Stage::set_with(&["healthy", "a-troubled"], labels, &[]).await;
     let browser = Browser::start().await;
     browser.run_first(HOLD_TIMERS).await;
     browser.open(&stage.url("/")).await;
     refresh_until(&browser, "All 2 targets work").await;
     browser.click("tr[data-key=healthy] summary").await;
-    browser.eval("document.querySelector('[data-key=troubled] a').focus()").await;
-    stage.break_api_of("troubled");
+    browser.eval("document.querySelector('[data-key=a-troubled] a').focus()").await;
+    stage.break_api_of("a-troubled");
     refresh_until(&browser, "1 of 2 targets fails").await;
     let focused = "const link = document.activeElement; return [link.textContent, link.closest('article') !== null]";
-    assert_eq!(browser.eval(focused).await, json!(["troubled", true]));
+    assert_eq!(browser.eval(focused).await, json!(["a-troubled", true]));
     assert_eq!(browser.eval("return document.querySelector('tr[data-key=healthy] details').open").await, true);
-    stage.mend_api_of("troubled");
+    stage.mend_api_of("a-troubled");
     refresh_until(&browser, "All 2 targets work").await;
-    assert_eq!(browser.eval(focused).await, json!(["troubled", false]));
+    assert_eq!(browser.eval(focused).await, json!(["a-troubled", false]));
     assert_eq!(browser.eval("return document.querySelector('tr[data-key=healthy] details').open").await, true);
 }
 
@@ -92,6 +92,17 @@ async fn nothing_is_asked_while_nobody_looks() {
         )
     };
     browser.eval(&turn(true)).await;
+    assert_eq!(browser.eval(planned).await, Value::Null);
+    browser.eval(&turn(false)).await;
+    browser.until("return window.planned !== null").await;
+
+    let answers = "performance.getEntriesByType('resource').filter(entry => entry.initiatorType === 'fetch').length";
+    assert_eq!(browser.eval(&format!("return {answers}")).await, 1, "one question, by the return");
+
+    // An answer that comes when nobody looks any more brings no further question.
+    browser.eval(&format!("window.planned.action(); {}", turn(true))).await;
+    browser.until(&format!("return {answers} === 2")).await;
+    browser.eval_promise("await new Promise(requestAnimationFrame)").await;
     assert_eq!(browser.eval(planned).await, Value::Null);
     browser.eval(&turn(false)).await;
     browser.until("return window.planned !== null").await;

@@ -35,7 +35,7 @@ impl Stage {
                 configuration,
                 "  - name: {name}\n    authorization_server: {}\n    resource_server: {}\n    client_id: {name}\n    \
                  client_secret: {SECRET}\n    labels: {labels}\n    \
-                 checks: [no_token, bad_token]\n",
+                 checks: [no_token, bad_token]\n    checks_every: 1\n",
                 simulator.authorization_server(),
                 simulator.resource_server(),
             )

@@ -22,7 +22,10 @@ struct Asset {
 }
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    let files = [("style", "css", "text/css; charset=utf-8", STYLE), ("refresh", "js", "text/javascript", SCRIPT)];
+    let files = [
+        ("style", "css", "text/css; charset=utf-8", STYLE),
+        ("refresh", "js", "text/javascript; charset=utf-8", SCRIPT),
+    ];
     let icons = Tone::ALL.map(|tone| (tone.as_str(), "svg", "image/svg+xml", tone.favicon()));
     let asset = |(stem, extension, media_type, content)| {
         let name = format!("{stem}-{:016x}.{extension}", hash(content));

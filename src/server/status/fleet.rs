@@ -72,18 +72,24 @@ impl List<'_> {
             Tone::Pending => counts.pending,
             Tone::Working => counts.working,
         };
-        let all = filter.standing.is_none();
+        let link = |tone: Option<Tone>| filter.standing(tone.map(Tone::standing)).link(Place::Root);
+        let current = |tone: Option<Tone>| (filter.standing == tone.map(Tone::standing)).then_some("true");
         html! {
             nav .standings aria-label="Targets by state" {
                 ul {
-                    li { a href=(filter.standing(None).link(Place::Root)) aria-current=[all.then_some("true")] {
-                        span .number { (grouped(counts.total)) } " " (if counts.total == 1 { "target" } else { "targets" })
-                    } }
+                    li {
+                        a href=(link(None)) aria-current=[current(None)] {
+                            span .number { (grouped(counts.total)) } " "
+                            (if counts.total == 1 { "target" } else { "targets" })
+                        }
+                    }
                     @for tone in TOLD.into_iter().filter(|tone| number(*tone) > 0) {
-                        @let chosen = filter.standing == Some(tone.standing());
-                        li { a href=(filter.standing(Some(tone.standing())).link(Place::Root)) aria-current=[chosen.then_some("true")] {
-                            (tone.icon()) span .number { (grouped(number(tone))) } " " (if tone == Tone::Warned { "with a warning" } else { tone.as_str() })
-                        } }
+                        li {
+                            a href=(link(Some(tone))) aria-current=[current(Some(tone))] {
+                                (tone.icon()) span .number { (grouped(number(tone))) } " "
+                                (if tone == Tone::Warned { "with a warning" } else { tone.as_str() })
+                            }
+                        }
                     }
                 }
             }

@@ -88,14 +88,15 @@ fn row(target: &TargetSummary, filter: &Filter, now: Timestamp) -> Markup {
 /// How it is, and since when.
 pub(super) fn since(target: &TargetSummary, now: Timestamp) -> Markup {
     let for_how_long = span(target.since.until(now));
+    let at = html! { " " span .at { "since " (time(target.since, now)) } };
     html! {
         @match target.state {
-            State::Failing => { strong { "Fails for " (for_how_long) } span .at { "since " (time(target.since, now)) } },
-            State::Working => { "Works for " (for_how_long) span .at { "since " (time(target.since, now)) } },
+            State::Failing => { strong { "Fails for " (for_how_long) } (at) },
+            State::Working => { "Works for " (for_how_long) (at) },
             State::Pending => {
                 @match (target.schedule, target.next_cycle) {
                     (ScheduleMode::On, Some(next)) => { "First cycle in " (span(now.until(next))) },
-                    _ => { "Not scheduled" span .at { "only " code { "/probe" } " runs it" } },
+                    _ => { "Not scheduled " span .at { "only " code { "/probe" } " runs it" } },
                 }
             }
         }

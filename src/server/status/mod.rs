@@ -29,6 +29,7 @@ use url::form_urlencoded;
 use crate::telemetry::status::Listing;
 
 use super::App;
+use super::aside::aside;
 use filter::Filter;
 use fleet::List;
 use frame::Page;
@@ -60,9 +61,13 @@ pub(super) fn route(router: Router<Arc<App>>, app: &App) -> Router<Arc<App>> {
 }
 
 async fn fleet_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    aside(move || list_page(&app, &query.unwrap_or_default())).await
+}
+
+fn list_page(app: &App, query: &str) -> Response {
     let status = app.metrics.status((app.now)());
     let fleet = status.fleet();
-    let (filter, selection) = Filter::read(&query.unwrap_or_default());
+    let (filter, selection) = Filter::read(query);
     let listing = selection.as_ref().ok().map(|selection| status.list(selection));
     let targets: Vec<_> = listing.iter().flat_map(Listing::targets).collect();
     let list = List {
@@ -75,18 +80,21 @@ async fn fleet_page(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> R
     };
     let code = if selection.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let (title, tone) = (fleet::title(&fleet.counts), Tone::of_fleet(&fleet.counts));
-    answer(code, &app, &Page { place: Place::Root, title: &title, tone, fleet: &fleet, content: list.render() })
+    answer(code, app, &Page { place: Place::Root, title: &title, tone, fleet: &fleet, content: list.render() })
 }
 
 async fn target_by_path(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    target_page(&app, &name)
+    aside(move || target_page(&app, &name)).await
 }
 
 /// For names that cannot stand in a path.
 async fn target_by_query(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     match form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name") {
-        Some((_, name)) => target_page(&app, &name),
+        Some((_, name)) => {
+            let name = name.into_owned();
+            aside(move || target_page(&app, &name)).await
+        }
         None => (StatusCode::FOUND, [(LOCATION, "../")]).into_response(),
     }
 }

@@ -50,9 +50,7 @@ impl<'a> History<'a> {
 
     pub(super) fn render(&self) -> Markup {
         html! {
-            @if self.bars.is_empty() {
-                p .none { "None was made yet." }
-            } @else {
+            @if !self.bars.is_empty() {
                 div .history {
                     figure {
                         (self.plot())
@@ -99,7 +97,9 @@ impl<'a> History<'a> {
                     title { (self.title()) }
                     path .grid d={ "M0 " (y(ceiling)) "H" (columns) "M0 " (y(ceiling / 2.0)) "H" (columns) } {}
                     (self.bars(ceiling, columns - self.bars.len()))
-                    @if self.objective.0 <= ceiling { path .objective d={ "M0 " (y(self.objective.0)) "H" (columns) } {} }
+                    @if self.objective.0 <= ceiling {
+                        path .objective d={ "M0 " (y(self.objective.0)) "H" (columns) } {}
+                    }
                 }
                 div .times aria-hidden="true" {
                     span { @if self.bars.len() >= FEWEST { (time(self.bars.first())) } }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::model::check::CheckResult;
 use crate::model::fault::Request;
+use crate::model::target::ScheduleMode;
 use crate::telemetry::status::{
     CheckStatus, FailureRecord, RequestStatus, Seconds, ServerStatus, TargetDetails, TargetSummary, Timestamp,
 };
@@ -34,7 +35,10 @@ pub(super) fn unknown(name: &str) -> Markup {
         div .headline { h1 { "No target has this name" } }
         div .empty {
             p { strong { (name) } " is not in the configuration that is in force." }
-            p { "It may be misspelt, or a reload took it away. The list has all that there are; the configuration says what was loaded." }
+            p {
+                "It may be misspelt, or a reload took it away. The list has all that there are; "
+                "the configuration says what was loaded."
+            }
             p {
                 a href=(Place::Targets.list([("q", name)])) { "Search for it" } " · "
                 a href=(Place::Targets.link("")) { "All targets" } " · "
@@ -104,13 +108,20 @@ fn token_section(target: &TargetSummary, now: Timestamp) -> Markup {
                     }
                 }
                 @if let Some(next) = target.next_token_request {
-                    div { dt { "Next token request" } dd { @if next > now { (moment(next)) } @else { "in the next cycle" } } }
+                    div { dt { "Next token request" } dd {
+                        @if next > now { (moment(next)) } @else { "in the next cycle" }
+                    } }
                 }
                 @if let Some(last) = target.last_cycle {
                     div { dt { "Last cycle" } dd { (moment(last)) } }
                 }
+                @if target.schedule == ScheduleMode::Off {
+                    div { dt { "Next cycle" } dd { "when " code { "/probe" } " is asked: the schedule is off" } }
+                }
                 @if let Some(next) = target.next_cycle {
-                    div { dt { "Next cycle" } dd { "in " (span(now.until(next))) ", every " (bound(target.interval_seconds)) } }
+                    div { dt { "Next cycle" } dd {
+                        "in " (span(now.until(next))) ", every " (bound(target.interval_seconds))
+                    } }
                 }
                 @if let Some(last) = target.last_success {
                     div { dt { "Last success" } dd { (moment(last)) } }
@@ -134,7 +145,11 @@ fn request_section(request: Request, status: &RequestStatus, details: &TargetDet
                 (last(status, now))
                 @if is_held_back(request, details) { " It is not made now: there is no live token to make it with." }
             }
-            (history.render())
+            @if details.cycles.is_empty() && details.summary.last_cycle.is_some() {
+                p .none { "No cycles are kept to be shown: " code { "history" } " is 0." }
+            } @else {
+                (history.render())
+            }
         }
     }
 }
@@ -160,7 +175,9 @@ fn last(status: &RequestStatus, now: Timestamp) -> Markup {
                     None => { " None has succeeded yet." },
                 }
             },
-            (Some(at), None) => { "Good " (distance(at, now)) ": " (answered) " in " (took(status.duration_seconds)) "." },
+            (Some(at), None) => {
+                "Good " (distance(at, now)) ": " (answered) " in " (took(status.duration_seconds)) "."
+            },
         }
     }
 }
@@ -230,8 +247,8 @@ fn checks(checks: &[CheckStatus]) -> Markup {
                                     @if let Some(reason) = check.reason { " " code { (reason.as_str()) } }
                                 }
                                 td { (check.wanted.as_str()) }
-                                td .number { (check.status.map_or_else(|| "–".to_owned(), |status| status.to_string())) }
-                                td .number { (latency(check.duration_seconds)) }
+                                td { @if let Some(status) = check.status { (status) } @else { "–" } }
+                                td { (latency(check.duration_seconds)) }
                             }
                         }
                     }

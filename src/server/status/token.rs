@@ -38,7 +38,8 @@ fn bar(token: &TokenStatus, next: Option<Timestamp>, now: Timestamp) -> Markup {
         svg class=(class) viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" {
             title {
                 "Token: " (span(token.age_seconds)) " of " (span(token.lifetime_seconds)) " have passed. "
-                "At the latest " (span(token.refresh.until(token.expires))) " before it expires the next one is asked for."
+                "At the latest " (span(token.refresh.until(token.expires)))
+                " before it expires the next one is asked for."
             }
             rect class="margin" x=(latest) y="0" width=(round(WIDTH - latest)) height=(HEIGHT) {}
             rect class="age" x="0" y="0" width=(age) height=(HEIGHT) {}

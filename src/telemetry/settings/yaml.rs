@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::tree::Tree;
 
 /// Plain words that are no text to some reader of YAML.
-const TAKEN: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
+const TAKEN: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "<<"];
 
 /// Writes the entries of a mapping, each on lines of its own, so many levels deep.
 pub(super) fn write(text: &mut String, tree: &Tree, level: usize) {

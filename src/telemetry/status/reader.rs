@@ -1,7 +1,7 @@
 //! What the status is read from: the targets of one configuration at one moment.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::fault::Cause;
 use crate::model::target::ScheduleMode;
@@ -17,9 +17,11 @@ use super::selection::Selection;
 use super::summary::{State, TargetSummary};
 
 /// What people are shown, of one configuration at one moment.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Status {
     shown: Arc<Shown>,
+    /// All targets by name, as they were when the first question about them was asked: the answers fit together.
+    readings: OnceLock<Vec<Reading>>,
     /// When the exporter started.
     started: Stamp,
     now: Stamp,
@@ -35,7 +37,7 @@ pub struct Listing {
 
 impl Status {
     pub(in crate::telemetry) const fn new(shown: Arc<Shown>, started: Stamp, now: Stamp) -> Self {
-        Self { shown, started, now }
+        Self { shown, readings: OnceLock::new(), started, now }
     }
 
     /// The exporter as a whole.
@@ -52,12 +54,6 @@ impl Status {
         }
     }
 
-    /// The target of this name as it stands in the list.
-    #[must_use]
-    pub fn summary(&self, name: &str) -> Option<TargetSummary> {
-        self.shown.target(name).map(|target| self.read(target).summary())
-    }
-
     /// The target of this name in full.
     #[must_use]
     pub fn details(&self, name: &str) -> Option<TargetDetails> {
@@ -70,19 +66,19 @@ impl Status {
     pub fn list(&self, selection: &Selection) -> Listing {
         // They come by name and are dealt out: to sort ten thousand at each request would take longer than all else.
         let mut ranks = Rank::ALL.map(|_| Vec::new());
-        for reading in self.readings().filter(|reading| selection.fits(reading)) {
+        for reading in self.readings().iter().filter(|reading| selection.fits(reading)) {
             ranks[reading.rank() as usize].push(reading);
         }
         let matching = ranks.iter().map(Vec::len).sum();
         let listed = ranks.into_iter().flatten().skip(selection.offset).take(selection.limit.unwrap_or(usize::MAX));
-        Listing { matching, chosen: listed.collect() }
+        Listing { matching, chosen: listed.cloned().collect() }
     }
 
     /// What the failing targets fail for, and how many of them, the most frequent first.
     #[must_use]
     pub fn causes(&self) -> Vec<(Cause, usize)> {
         let mut causes: Vec<(Cause, usize)> = Vec::new();
-        for cause in self.readings().filter_map(|reading| reading.readings.last_cycle?.verdict.err()) {
+        for cause in self.readings().iter().filter_map(|reading| reading.readings.last_cycle?.verdict.err()) {
             match causes.iter_mut().find(|(known, _)| *known == cause) {
                 Some((_, count)) => *count += 1,
                 None => causes.push((cause, 1)),
@@ -114,9 +110,8 @@ impl Status {
         counts
     }
 
-    /// By name.
-    fn readings(&self) -> impl Iterator<Item = Reading> {
-        self.shown.by_name.iter().map(|target| self.read(Arc::clone(target)))
+    fn readings(&self) -> &[Reading] {
+        self.readings.get_or_init(|| self.shown.by_name.iter().map(|target| self.read(Arc::clone(target))).collect())
     }
 
     fn read(&self, target: Arc<TargetMetrics>) -> Reading {
@@ -125,14 +120,14 @@ impl Status {
 }
 
 impl Listing {
-    /// One of the listed targets by its place.
+    /// One of the listed targets by its place, without glances at its cycles.
     #[must_use]
     pub fn target(&self, place: usize) -> Option<TargetSummary> {
         self.chosen.get(place).map(Reading::summary)
     }
 
-    /// The listed targets, each read when its turn comes.
+    /// The listed targets with glances at their cycles, each read when its turn comes.
     pub fn targets(&self) -> impl ExactSizeIterator<Item = TargetSummary> {
-        self.chosen.iter().map(Reading::summary)
+        self.chosen.iter().map(Reading::summary_with_glances)
     }
 }

@@ -25,7 +25,7 @@ use super::warning::WarningStatus;
 const GLANCES: usize = 60;
 
 /// One target with its numbers as they were at `now`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reading {
     pub(super) target: Arc<TargetMetrics>,
     pub(super) readings: Arc<Readings>,
@@ -70,6 +70,7 @@ impl Reading {
         !self.warnings().is_empty()
     }
 
+    /// As it stands in the list, but for its last cycles.
     pub(super) fn summary(&self) -> TargetSummary {
         let (target, readings) = (&*self.target.probed, &*self.readings);
         TargetSummary {
@@ -90,8 +91,14 @@ impl Reading {
             token: readings.token.held.map(|held| self.token(held)),
             next_token_request: readings.token.next_request.map(Timestamp::from),
             requests: Requests { token: self.request(Request::Token), ping: self.request(Request::Ping) },
-            glances: self.target.history().past().glances(GLANCES),
+            glances: Vec::new(),
         }
+    }
+
+    /// With its last cycles at a glance; to read them takes longer than all the rest.
+    pub(super) fn summary_with_glances(&self) -> TargetSummary {
+        let past = self.target.history().past();
+        TargetSummary { glances: past.glances(GLANCES), ..self.summary() }
     }
 
     pub(super) fn details(&self) -> TargetDetails {
@@ -103,7 +110,7 @@ impl Reading {
         let mut cycles: Vec<_> = past.cycles().collect();
         cycles.reverse();
         TargetDetails {
-            summary: self.summary(),
+            summary: TargetSummary { glances: past.glances(GLANCES), ..self.summary() },
             checks: checks.map(|last| CheckStatus::from(&last.outcome)).collect(),
             servers: Request::ALL.into_iter().map(|request| self.server(request)).collect(),
             cycles,

@@ -74,7 +74,8 @@ pub struct TargetSummary {
     pub next_token_request: Option<Timestamp>,
     /// The two requests.
     pub requests: Requests,
-    /// The last cycles, the oldest first, for small plots. The API shows whole cycles instead, and only of one target.
+    /// The last cycles, the oldest first, for small plots; not read where there are none. The API shows whole cycles
+    /// instead, and only of one target.
     #[serde(skip)]
     pub glances: Vec<Glance>,
 }

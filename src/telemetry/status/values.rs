@@ -32,9 +32,7 @@ impl Timestamp {
     pub fn until(self, later: Self) -> Seconds {
         Seconds(later.0.saturating_sub(self.0) as f64 / 1000.0)
     }
-}
 
-impl Timestamp {
     /// As the clocks of this crate have it; what no clock shows is cut off.
     pub(super) fn to_wall(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.0.clamp(0, LAST).unsigned_abs())
