@@ -335,8 +335,8 @@ fn settings_of_assertions_that_do_not_fit_the_method_are_refused() {
         ),
         (
             "auth: private_key_jwt, jwt: { algorithm: rs256, key_file: k }",
-            "token.jwt.algorithm: is not known; write one of `HS256`, `HS384`, `HS512`, `RS256`, `RS384`, `RS512`, \
-             `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512`, `EdDSA`, `Ed25519`"
+            "token.jwt.algorithm: is none of `HS256`, `HS384`, `HS512`, `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, \
+             `PS512`, `ES256`, `ES384`, `ES512`, `EdDSA`, `Ed25519`; did you mean `RS256`?"
                 .to_owned(),
         ),
         (
