@@ -146,6 +146,8 @@ async fn what_is_not_there_or_means_nothing_is_refused_as_prometheus_does() {
     assert_eq!((unknown.status, refusal(&unknown, "not_found")), (404, "no target is named \"no such\"".to_owned()));
     let invalid = served.get("/api/v1/targets?limit=many").await;
     assert_eq!((invalid.status, refusal(&invalid, "bad_data")), (400, "limit=\"many\" is no whole number".to_owned()));
+    let misspelt = served.get("/api/v1/targets?sate=failing").await;
+    assert_eq!((misspelt.status, refusal(&misspelt, "bad_data").ends_with("did you mean state?")), (400, true));
     assert_eq!(served.get("/api/v1/targets/%FF").await.status, 400);
 }
 

@@ -192,7 +192,7 @@ async fn check_fails_for_a_refused_key_and_not_for_an_inconclusive_answer() {
     assert_eq!(unreadable.code, 0, "{unreadable:?}");
     assert!(unreadable.stdout.contains("– api_key       inconclusive: the API key cannot be read: /no/such: No such"));
     let valid = Exporter::check_config(&with_key("api_key_file: /no/such")).await;
-    assert!(valid.code == 0 && valid.stdout.contains("its API key cannot be read now: /no/such: "), "{valid:?}");
+    assert!(valid.code == 0 && valid.stdout.contains("the API key cannot be read now: /no/such: "), "{valid:?}");
 }
 
 #[tokio::test]

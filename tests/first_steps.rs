@@ -126,11 +126,43 @@ x
 Requests a minute, more where tokens live shorter than token.max_age:
   127.0.0.1:9  3 pings, 1.5 checks, 0.2 token requests
 
-Metrics at http://localhost:1/m and http://127.0.0.1:2/m
+Status page at http://localhost:1/ and http://127.0.0.1:2/, metrics at http://localhost:1/m and http://127.0.0.1:2/m
+  no TLS; no passwords
 ",
         secret_file.display()
     );
     assert_eq!(output.stdout, expected);
+}
+
+#[tokio::test]
+async fn config_check_says_where_page_metrics_and_probes_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("probe.yml");
+    std::fs::write(&path, format!("targets: [{{ name: x, {SERVERS}, client_secret: s, schedule: off }}]\n")).unwrap();
+    let arguments = ["--config.check", "--config.file", path.to_str().unwrap(), "--web.route-prefix=/p"];
+    let output = run(&arguments).await;
+    let expected = "Status page at http://localhost:10917/p/, metrics at http://localhost:10917/p/metrics
+  no TLS; no passwords
+  targets with schedule: off are probed by /p/probe?target=NAME; /p/sd?schedule=off lists them
+";
+    assert!(output.stdout.contains(expected), "{}", output.stdout);
+    let output = run(&[&arguments[..], &["--web.telemetry-path=/"]].concat()).await;
+    assert!(output.stdout.contains("\nMetrics at http://localhost:10917/p/\n"), "{}", output.stdout);
+}
+
+/// The example's secret is that of a file that is nowhere but in it.
+#[tokio::test]
+async fn config_check_says_what_the_readme_shows() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, section) = readme.split_once("## Run it\n").unwrap();
+    let block = |start: &str| section.split_once(start).unwrap().1.split_once("```").unwrap().0;
+    let directory = tempfile::tempdir().unwrap();
+    let (path, secret) = (directory.path().join("oauth-probe.yml"), directory.path().join("acme"));
+    std::fs::write(&secret, "\"quoted\"\n").unwrap();
+    let secret = secret.to_str().unwrap();
+    std::fs::write(&path, block("```yaml\n").replace("/run/secrets/acme", secret)).unwrap();
+    let output = check_config(&path).await;
+    assert_eq!(output.stdout.replace(secret, "/run/secrets/acme"), block("writes:\n\n```\n"), "{}", output.stderr);
 }
 
 #[tokio::test]
@@ -160,6 +192,7 @@ async fn config_check_asks_whether_what_is_allowed_is_meant() {
   - {{ name: skip, {https}, client_secret: '\"canary-secret\"', tls: {{ insecure_skip_verify: true }} }}
   - {{ name: line, {https}, client_secret_file: line, interval: 5m }}
   - {{ name: none, {https}, client_secret_file: none }}
+  - {{ name: other, {https}, client_secret_file: none }}
   - {{ name: fine, {https}, client_secret: s }}
 "
     );
@@ -168,14 +201,14 @@ async fn config_check_asks_whether_what_is_allowed_is_meant() {
     assert_eq!(output.code, 0, "{}", output.stderr);
     let (_, cautions) = output.stdout.split_once("Is this meant?\n").unwrap();
     for expected in [
-        "target plain: its credentials go in plain text to a.example",
-        "target plain: its secret expired at 2020-01-01T00:00:00Z",
-        "target skip: its credentials go to whoever answers, as insecure_skip_verify is set, in the place of a.example",
-        "target skip: its tokens go to whoever answers",
-        "target skip: its secret has quotes around it, which are sent too",
-        "target line: its secret begins with the name of a variable",
-        "target line: it is probed every 5m",
-        "target none: its secret cannot be read now",
+        "target plain: credentials go in plain text to a.example",
+        "target plain: the secret expired at 2020-01-01T00:00:00Z",
+        "target skip: credentials go to whoever answers, as insecure_skip_verify is set, in the place of a.example",
+        "target skip: tokens go to whoever answers",
+        "target skip: the secret has quotes around it, which are sent too",
+        "target line: the secret begins with the name of a variable",
+        "target line: probed every 5m",
+        "targets none, other: the secret cannot be read now, and cycles fail until it can",
     ] {
         assert!(cautions.contains(expected), "{expected} in\n{cautions}");
     }
@@ -228,19 +261,19 @@ async fn first_lines_of_the_log_say_where_and_when_and_what_to_do_next() {
             simulator.resource_server()
         )
     };
-    let text = format!("targets:\n{}{}", target("soon", "200ms"), target("late", "90s"));
+    let text = format!("targets:\n{}{}", target("'so on'", "200ms"), target("late", "90s"));
     let exporter = Exporter::start_with(&text, &[], &[]).await;
-    exporter.until("oauth_probe_success{target=\"soon\"} 0").await;
+    exporter.until("oauth_probe_success{target=\"so on\"} 0").await;
     simulator.control().change_secret("acme", SECRET);
-    exporter.until("oauth_probe_success{target=\"soon\"} 1").await;
+    exporter.until("oauth_probe_success{target=\"so on\"} 1").await;
     simulator.control().change_secret("acme", "another");
     let address = exporter.address.clone();
-    exporter.until("oauth_probe_request_success{target=\"soon\",request=\"token\"} 1").await;
+    exporter.until("oauth_probe_request_success{target=\"so on\",request=\"token\"} 1").await;
     let log = exporter.terminate_and_read_log().await;
     for expected in [
-        format!("address={address} metrics=http://{address}/metrics"),
+        format!("address={address} status_page=http://{address}/ metrics=http://{address}/metrics"),
         "targets=2 first_cycles_within=\"1m 30s\"".to_owned(),
-        "help=\"`oauth-probe-exporter check soon` with the same configuration says what to do\"".to_owned(),
+        "help=\"`oauth-probe-exporter check 'so on'` with the same configuration says what to do\"".to_owned(),
     ] {
         assert!(log.contains(&expected), "{expected} in\n{log}");
     }
@@ -338,6 +371,21 @@ async fn example_configuration_of_the_manual_page_is_valid() {
     let (example, _) = rest.split_once(".EE").unwrap();
     let text = format!("targets:\n{}", example.replace("\\-", "-"));
     oauth_probe_exporter::config::parse(&text, "man", &|_| None).unwrap();
+}
+
+/// The exit code 2 of `demo` stays; `healthcheck` may be given the flags of `serve`.
+#[tokio::test]
+async fn help_offers_a_configuration_file_where_one_is_read() {
+    for (command, is_offered) in [("serve", true), ("check", true), ("demo", false), ("healthcheck", false)] {
+        let help = run(&[command, "--help"]).await.stdout;
+        assert_eq!(help.contains("--config.file"), is_offered, "{help}");
+    }
+    for arguments in [["demo", "--config.file=x"], ["--config.file=x", "demo"]] {
+        let output = run(&arguments).await;
+        assert!(output.code == 2 && output.stderr.contains("demo brings its own targets"), "{output:?}");
+    }
+    let output = run(&["healthcheck", "--config.file=x", "--web.listen-address=127.0.0.1:1"]).await;
+    assert!(output.code == 1 && output.stderr.contains("not healthy"), "{output:?}");
 }
 
 #[tokio::test]

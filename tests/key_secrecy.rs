@@ -111,7 +111,7 @@ async fn key_that_is_not_there_yet_is_no_reason_not_to_start() {
     let setting = Setting::new("token: { auth: private_key_jwt, jwt: { key_file: later } }");
     let checked = setting.run("--config.check").await;
     assert_eq!(checked.code, 0, "{checked:?}");
-    assert!(checked.stdout.contains("its private key cannot be read now, and its cycles fail until it can"));
+    assert!(checked.stdout.contains("the private key cannot be read now, and cycles fail until it can"));
     assert!(checked.stdout.contains("later: No such file or directory"), "{checked:?}");
     let once = setting.run("check").await;
     assert_eq!(once.code, 1, "{once:?}");

@@ -65,9 +65,9 @@ async fn odd_file_of_a_secret_is_told_of_without_being_read() {
     let directory = tempfile::tempdir().unwrap();
     let odd_file = directory.path().join("odd");
     let settings = [
-        ("client_secret_file", "client_secret_file: PATH", "its secret cannot be read now"),
-        ("key_file", "token: { auth: private_key_jwt, jwt: { key_file: PATH } }", "its private key cannot be read now"),
-        ("api_key_file", "client_secret: x, checks: [api_key], api_key_file: PATH", "its API key cannot be read now"),
+        ("client_secret_file", "client_secret_file: PATH", "the secret cannot be read now"),
+        ("key_file", "token: { auth: private_key_jwt, jwt: { key_file: PATH } }", "the private key cannot be read now"),
+        ("api_key_file", "client_secret: x, checks: [api_key], api_key_file: PATH", "the API key cannot be read now"),
     ];
     for odd in ["fifo", "zero"] {
         replace_by(odd, &odd_file);

@@ -193,10 +193,12 @@ async fn other_paths_are_not_found_and_other_methods_not_allowed() {
     for path in ["/nothing", "/metrics/", "/-/", "//metrics"] {
         assert_eq!(server.get(path).await.status, 404, "{path}");
     }
-    for (method, path) in [("POST", "/metrics"), ("DELETE", "/"), ("PUT", "/-/healthy"), ("OPTIONS", "/metrics")] {
+    for (method, path) in
+        [("POST", "/metrics"), ("DELETE", "/"), ("PUT", "/-/healthy"), ("OPTIONS", "/metrics"), ("POST", "/probe")]
+    {
         let answer = server.ask(method, path, "").await;
         assert_eq!(answer.status, 405, "{method} {path}");
-        assert_eq!(answer.header("allow"), Some("get,head"));
+        assert_eq!((answer.header("allow"), answer.text()), (Some("get,head"), "this takes GET\n"));
     }
 }
 
@@ -219,6 +221,11 @@ async fn only_a_post_reloads() {
     for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
         let answer = server.ask(method, "/-/reload", "").await;
         assert_eq!((answer.status, answer.header("allow")), (405, Some("post")), "{method}");
+    }
+    let server = Server::with_settings("/p", "/metrics").await;
+    for (host, shown) in [("Host: probe.example:9\r\n", "probe.example:9"), ("Host: a'b\r\n", "HOST:PORT")] {
+        let answer = server.ask("GET", "/p/-/reload", host).await;
+        assert_eq!(answer.text(), format!("this takes POST: curl -X POST http://{shown}/p/-/reload\n"));
     }
 }
 

@@ -71,8 +71,13 @@ fn quiet(mut report: CycleReport) -> CycleReport {
     report
 }
 
+/// Of its warnings, but for the one that nobody looks: that has tests of its own.
 fn kinds(summary: &TargetSummary) -> Vec<&'static str> {
-    summary.warnings.iter().map(|warning| warning.kind.as_str()).collect()
+    summary.warnings.iter().map(|warning| warning.kind.as_str()).filter(|kind| *kind != "stalled").collect()
+}
+
+fn is_stalled(summary: &TargetSummary) -> bool {
+    summary.warnings.iter().any(|warning| warning.kind.as_str() == "stalled")
 }
 
 #[test]
@@ -130,7 +135,7 @@ fn url_is_shown_without_its_query() {
 }
 
 #[test]
-fn refresh_that_fails_while_the_token_lives_is_a_warning_and_no_failure() {
+fn refresh_that_fails_is_a_warning_until_a_cycle_fails_for_it() {
     let token = failed(Token, Reason::InvalidClient, Some(401), 300.0, 0.1);
     let report = cycle(300.0, 300.5, Ok(()), vec![token, answered(Ping, Ponged, 300.2, 0.05)], held(0.0, 600.0));
     let reports = [good(0.0), report].map(quiet);
@@ -139,7 +144,17 @@ fn refresh_that_fails_while_the_token_lives_is_a_warning_and_no_failure() {
     let failure = warned.warnings[0].failure.as_ref().unwrap();
     assert_eq!((failure.blame.reason, failure.status), (Reason::InvalidClient, Some(401)));
     assert_eq!(warned.token.unwrap().expires_in_seconds, Seconds(299.0));
-    assert!(kinds(&summary(&reports, 600.0)).is_empty(), "there is nothing left to be early about");
+    assert!(warned.warnings[0].meaning.contains("still works"));
+    let waits = cycle(590.0, 590.5, Ok(()), vec![answered(Ping, Ponged, 590.2, 0.05)], held(0.0, 600.0));
+    let reports = [&reports[..], &[quiet(waits)]].concat();
+    let expired = summary(&reports, 600.001);
+    assert_eq!((expired.state, kinds(&expired)), (State::Working, vec!["token_refresh"]));
+    assert!(expired.warnings[0].meaning.contains("has expired"), "{}", expired.warnings[0].meaning);
+    let because = cause(Token, Reason::InvalidClient);
+    let fails = cycle(610.0, 610.1, Err(because), Vec::new(), held(0.0, 600.0));
+    let failing = summary(&[&reports[..], &[fails]].concat(), 611.0);
+    assert_eq!((failing.state, failing.failure.as_ref().unwrap().blame), (State::Failing, because.into()));
+    assert!(kinds(&failing).is_empty(), "it is told as the failure");
 }
 
 #[test]
@@ -156,7 +171,11 @@ fn warnings_come_and_go_with_what_they_warn_of() {
     assert!(kinds(&summary(&[quiet(good(0.0))], 2e6 - two_weeks)).is_empty());
     assert_eq!(kinds(&summary(&[quiet(good(0.0))], 2e6 - two_weeks + 1.0)), ["certificate_expiry"; 2]);
     assert_eq!(kinds(&summary(&[good(0.0)], 1.0)), ["client_certificate_expiry"]);
-    let expiring = Target { client_secret_expires: Some(at(3600.0).wall), ..target() };
+    let month = 30.0 * 86_400.0;
+    let secret_expires_in = |seconds| Target { client_secret_expires: Some(at(1.0 + seconds).wall), ..target() };
+    assert!(kinds(&details_of(secret_expires_in(month), &[], 1.0).summary).is_empty());
+    assert_eq!(kinds(&details_of(secret_expires_in(month - 1.0), &[], 1.0).summary), ["client_secret_expiry"]);
+    let expiring = secret_expires_in(3599.0);
     let warned = details_of(expiring, &[], 1.0).summary;
     assert_eq!((kinds(&warned), warned.warnings[0].at), (vec!["client_secret_expiry"], Some(time(3600.0))));
 }
@@ -186,6 +205,64 @@ fn what_expires_is_warned_of_from_the_day_on_which_the_alert_fires() {
         let meaning = warning.advice().meaning;
         assert!(meaning.contains(&format!("within {days} days")), "{meaning}");
     }
+}
+
+#[test]
+fn target_that_nobody_probes_any_more_is_warned_of_when_the_alert_would_fire() {
+    // Three intervals of 30 s and a timeout of 10 s after the last cycle.
+    let told = |target: Target, reports: &[CycleReport], now| details_of(target, reports, now).summary;
+    assert!(!is_stalled(&told(target(), &[quiet(good(0.0))], 100.5)));
+    let stalled = told(target(), &[quiet(good(0.0))], 100.501);
+    assert_eq!((stalled.state, stalled.warnings[0].at), (State::Working, Some(time(0.5))));
+    assert!(is_stalled(&stalled) && stalled.warnings[0].remedy.contains("restart"), "{:?}", stalled.warnings);
+    assert!(is_stalled(&told(target(), &[bad(0.0)], 101.0)), "what is said of a failure is old, too");
+    let off = || Target { schedule: ScheduleMode::Off, ..target() };
+    let unasked = told(off(), &[quiet(good(0.0))], 101.0);
+    assert!(is_stalled(&unasked) && unasked.warnings[0].meaning.contains("/probe"), "{:?}", unasked.warnings);
+    assert!(is_stalled(&told(target(), &[], 101.0)), "its first cycle was due long ago");
+    assert!(!is_stalled(&told(off(), &[], 101.0)), "it waits to be asked for the first time");
+}
+
+/// A target, what its cycles said, and a reload at 400 s that made `changed` of it, with what came after.
+fn reloaded(before: &[CycleReport], changed: Target, after: &[CycleReport], now: f64) -> TargetSummary {
+    let metrics = Metrics::new(&config(vec![target()]), at(0.0));
+    before.iter().for_each(|report| metrics.target("tested").unwrap().record(report));
+    metrics.show(metrics.renewed(&config(vec![changed]), at(400.0), |_target| false));
+    after.iter().for_each(|report| metrics.target("tested").unwrap().record(report));
+    metrics.status(at(now)).details("tested").unwrap().summary
+}
+
+fn patient() -> Target {
+    Target { timeout: Duration::from_secs(20), ..target() }
+}
+
+#[test]
+fn early_warning_outlives_a_reload_that_keeps_the_token() {
+    let token = failed(Token, Reason::InvalidClient, Some(401), 300.0, 0.1);
+    let refused = cycle(300.0, 300.5, Ok(()), vec![token, answered(Ping, Ponged, 300.2, 0.05)], held(0.0, 600.0));
+    let before = [good(0.0), refused].map(quiet);
+    let waits = quiet(cycle(420.0, 420.5, Ok(()), vec![answered(Ping, Ponged, 420.2, 0.05)], held(0.0, 600.0)));
+    for (after, state) in [(&[][..], State::Pending), (&[waits][..], State::Working)] {
+        let shown = reloaded(&before, patient(), after, 421.0);
+        assert_eq!((shown.state, kinds(&shown)), (state, vec!["token_refresh"]));
+        assert_eq!(shown.token.unwrap().expires, time(600.0));
+        let token = shown.requests.token;
+        assert_eq!((token.last_attempt, token.last_success), (Some(time(300.1)), Some(time(0.125))));
+    }
+    let mut other = target();
+    other.token.client_id = "another".to_owned();
+    let shown = reloaded(&before, other, &[], 421.0);
+    assert_eq!((kinds(&shown), shown.token, shown.requests.token.last_attempt), (vec![], None, None));
+}
+
+#[test]
+fn back_off_that_outlives_a_reload_fails_with_what_is_known_of_the_attempt_that_caused_it() {
+    let because = cause(Token, Reason::InvalidClient);
+    let attempt = failed(Token, Reason::InvalidClient, Some(401), 390.0, 0.1);
+    let asked = cycle(390.0, 390.1, Err(because), vec![attempt], TokenView::default());
+    let waited = cycle(420.0, 420.0, Err(because), Vec::new(), TokenView::default());
+    let shown = reloaded(&[asked], patient(), &[waited], 421.0);
+    assert_eq!((shown.failure.unwrap().status, shown.requests.token.status), (Some(401), Some(401)));
 }
 
 #[test]
@@ -353,6 +430,10 @@ fn selection_is_by_state_labels_and_text() {
     assert_eq!(names("state=warned"), "b-warned");
     assert_eq!(names("state=working"), "b-warned a-works");
     assert_eq!(names("state=pending&q="), "c-pending");
+    assert_eq!(names("reason=server_error"), "d-fails e-fails");
+    assert_eq!(names("request=ping&fault=resource_server&label=environment=production"), "e-fails");
+    assert_eq!(names("request=token"), "");
+    assert_eq!(names("fault=network&state=failing"), "");
     assert_eq!(names("label=environment=production"), "e-fails a-works");
     assert_eq!(names("label=environment=production&label=environment=test"), "");
     assert_eq!(names("q=FAIL"), "d-fails e-fails");
@@ -379,6 +460,12 @@ fn parameter_that_means_nothing_is_refused() {
     assert_eq!(refused("state", "broken"), InvalidSelection::State("broken".to_owned()));
     assert_eq!(refused("label", "environment"), InvalidSelection::Label("environment".to_owned()));
     assert_eq!(refused("limit", "-1"), InvalidSelection::Number { key: "limit", value: "-1".to_owned() });
+    let parameter = |name: &'static str| refused(name, "failing").to_string();
+    assert_eq!(parameter("sate"), "unknown parameter \"sate\"; did you mean state?");
+    assert!(parameter("verbose").ends_with("; there are state, request, reason, fault, label, q, limit, offset"));
+    refused("sate", "");
+    let said = refused("reason", "broken").to_string();
+    assert!(Reason::ALL.iter().all(|reason| said.contains(reason.as_str())), "{said}");
     let said = refused("state", "broken").to_string();
     assert!(Standing::ALL.iter().all(|standing| said.contains(standing.as_str())), "{said}");
 }

@@ -8,13 +8,14 @@ mod targets;
 use std::sync::Arc;
 
 use oauth_probe_exporter::model::fault::{Reason, Request};
-use oauth_probe_exporter::model::report::Achievement;
+use oauth_probe_exporter::model::report::{Achievement, Phases};
 use oauth_probe_exporter::model::target::Target;
+use oauth_probe_exporter::model::token::TokenView;
 use oauth_probe_exporter::server::{App, Bound, WebSettings};
 use oauth_probe_exporter::telemetry::Metrics;
 
 use exporter::{Response, http};
-use reports::{answered, at, cause, config, cycle, failed, held};
+use reports::{answered, at, cause, config, cycle, failed, held, unsent};
 
 struct Served {
     address: String,
@@ -71,9 +72,14 @@ fn links<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
 #[tokio::test]
 async fn browsers_are_told_to_run_and_load_nothing_but_ours_and_to_keep_nothing() {
     let served = Served::start(&["acme".to_owned()]).await;
-    for (path, status) in
-        [("/", 200), ("/targets/acme", 200), ("/targets/nobody", 404), ("/?label=x", 400), ("/?state=odd", 400)]
-    {
+    for (path, status) in [
+        ("/", 200),
+        ("/targets/acme", 200),
+        ("/targets/nobody", 404),
+        ("/?label=x", 400),
+        ("/?state=odd", 400),
+        ("/?sate=failing", 400),
+    ] {
         let page = served.get(path).await;
         assert_eq!(page.status, status, "{path}");
         for (name, value) in [
@@ -124,10 +130,33 @@ async fn names_that_no_path_can_hold_have_a_page_too() {
     {
         let page = served.get(path).await;
         assert_eq!(page.status, 200, "{path}");
-        assert!(page.text().contains(&format!("<title>{name}: not probed yet")), "{path}");
+        assert!(page.text().contains(&format!("<title>{name}: ")), "{path}");
     }
     let list = served.get("/targets/").await;
     assert_eq!((list.status, list.header("location")), (302, Some("../")));
+}
+
+#[tokio::test]
+async fn target_that_nobody_probes_any_more_works_no_longer_but_worked_once() {
+    let served = Served::start(&["acme".to_owned()]).await;
+    served.record_good("acme", 160);
+    for path in ["/", "/targets/acme"] {
+        let text = served.get(path).await.text().replace('\u{a0}', " ");
+        assert!(text.contains("Worked 3 min") && !text.contains("Works for"), "{path}: {text}");
+        assert!(text.contains("nothing here is current") && text.contains("restart the exporter"), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn request_that_was_not_sent_is_not_said_to_have_had_no_answer() {
+    let served = Served::start(&["acme".to_owned()]).await;
+    let mut attempt = unsent(Request::Token, Reason::SecretUnavailable, 4990.0, 0.0);
+    attempt.trace.phases = Phases::default();
+    let why = Err(cause(Request::Token, Reason::SecretUnavailable));
+    served.metrics.target("acme").unwrap().record(&cycle(4990.0, 4990.0, why, vec![attempt], TokenView::default()));
+    let text = served.get("/targets/acme").await.text();
+    assert!(text.contains(", not sent.") && text.contains(" · not sent"), "{text}");
+    assert!(!text.contains("no answer") && !text.contains("0.0\u{a0}ms"), "{text}");
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn check_says_how_the_port_is_served_and_every_mistake() {
     };
     let output = check(&files.web_config(CLIENTS, &users(4))).await;
     assert_eq!(output.code, 0, "{output:?}");
-    let lines = "\nMetrics at https://localhost:10917/metrics\n  TLS 1.2 and 1.3 with HTTP/2, client certificates demanded \
+    let lines = ", metrics at https://localhost:10917/metrics\n  TLS 1.2 and 1.3 with HTTP/2, client certificates demanded \
                  and verified; passwords of 1 user\n";
     assert!(output.stdout.contains(lines), "{}", output.stdout);
     let output = check(&files.write("web.yml", "")).await;

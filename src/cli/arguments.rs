@@ -175,6 +175,13 @@ pub(super) enum Output {
     Json,
 }
 
+/// Accepted as everywhere, and not shown where it is not read.
+#[derive(Clone, Debug, Args)]
+pub(super) struct UnreadConfigFile {
+    #[arg(id = "config_file", long = "config.file", value_name = "FILE", hide = true)]
+    _file: Option<PathBuf>,
+}
+
 #[derive(Clone, Debug, Args)]
 pub(super) struct DemoArguments {
     /// Address to listen on, as HOST:PORT, or as :PORT for all of the machine's; repeatable.
@@ -182,6 +189,8 @@ pub(super) struct DemoArguments {
     pub(super) listen_addresses: Vec<String>,
     #[command(flatten)]
     pub(super) paths: WebPaths,
+    #[command(flatten)]
+    _config_file: UnreadConfigFile,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -195,4 +204,6 @@ pub(super) struct HealthcheckArguments {
     /// Prefix of all paths.
     #[arg(long = "web.route-prefix", value_name = "PATH", default_value = "/")]
     pub(super) route_prefix: String,
+    #[command(flatten)]
+    _config_file: UnreadConfigFile,
 }

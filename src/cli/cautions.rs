@@ -15,7 +15,7 @@ const SHOWN: usize = 20;
 /// The ranges of `alerts/rules.yml` are written for intervals up to this.
 const LONGEST_ALERTED_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A line for each caution, as many as a person reads. Secrets are read, and nothing of them is shown.
+/// A line for each caution, in words that go with one target as with several; as many as a person reads. Secrets are read, and nothing of them is shown.
 pub(super) fn cautions(targets: &[Arc<Target>], now: SystemTime) -> Vec<String> {
     let mut grouped = Grouped::default();
     for target in targets {
@@ -36,11 +36,11 @@ fn of_target(target: &Target, now: SystemTime) -> Vec<String> {
     let mut found = Vec::new();
     if let Some((path, problem)) = unreadable_secret(target) {
         let (kind, path) = (secret_file::kind(target), path.display());
-        found.push(format!("its {kind} cannot be read now, and its cycles fail until it can: {path}: {problem}"));
+        found.push(format!("the {kind} cannot be read now, and cycles fail until it can: {path}: {problem}"));
     }
-    found.extend(odd_secret(target).map(|oddity| format!("its secret {oddity}")));
+    found.extend(odd_secret(target).map(|oddity| format!("the secret {oddity}")));
     if let Some((path, problem)) = api_key_file(target).and_then(unreadable) {
-        found.push(format!("its API key cannot be read now: {}: {problem}", path.display()));
+        found.push(format!("the API key cannot be read now: {}: {problem}", path.display()));
     }
     found.extend(target.client_secret_expires.and_then(|expiry| expiring(expiry, now)));
     for (request, host) in [(Request::Token, target.authorization_host()), (Request::Ping, target.resource_host())] {
@@ -48,7 +48,7 @@ fn of_target(target: &Target, now: SystemTime) -> Vec<String> {
     }
     if target.interval > LONGEST_ALERTED_INTERVAL {
         let interval = humantime::format_duration(target.interval);
-        found.push(format!("it is probed every {interval}; alerts/rules.yml is written for intervals up to 1m"));
+        found.push(format!("probed every {interval}; alerts/rules.yml is written for intervals up to 1m"));
     }
     found
 }
@@ -56,9 +56,9 @@ fn of_target(target: &Target, now: SystemTime) -> Vec<String> {
 fn expiring(expiry: SystemTime, now: SystemTime) -> Option<String> {
     let date = humantime::format_rfc3339_seconds(expiry);
     match expiry.duration_since(now) {
-        Err(_) => Some(format!("its secret expired at {date}, says client_secret_expires")),
+        Err(_) => Some(format!("the secret expired at {date}, says client_secret_expires")),
         Ok(left) if left < CLIENT_SECRET_SOON => {
-            Some(format!("its secret expires at {date}, says client_secret_expires"))
+            Some(format!("the secret expires at {date}, says client_secret_expires"))
         }
         Ok(_) => None,
     }
@@ -69,13 +69,13 @@ fn on_the_way(target: &Target, request: Request) -> Option<&'static str> {
     let endpoint = target.endpoint(request);
     if is_exposed(endpoint) {
         return Some(match request {
-            Request::Token => "its credentials go in plain text to",
-            Request::Ping => "its tokens go in plain text to",
+            Request::Token => "credentials go in plain text to",
+            Request::Ping => "tokens go in plain text to",
         });
     }
     let is_unverified = endpoint.scheme() == "https" && target.transport(request).verification == Verification::Skip;
     is_unverified.then_some(match request {
-        Request::Token => "its credentials go to whoever answers, as insecure_skip_verify is set, in the place of",
-        Request::Ping => "its tokens go to whoever answers, as insecure_skip_verify is set, in the place of",
+        Request::Token => "credentials go to whoever answers, as insecure_skip_verify is set, in the place of",
+        Request::Ping => "tokens go to whoever answers, as insecure_skip_verify is set, in the place of",
     })
 }

@@ -25,7 +25,7 @@ const LINES: usize = 20;
 pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
     let config = setup::load_config(common)?;
     let security = web::security(arguments.web_config_file.as_deref())?;
-    let served = served(arguments, &security)?;
+    let served = served(arguments, &security, &config)?;
     let now = BootClock.now();
     let text = describe(&config, &served, &cautions(&config.targets, now.wall));
     // Files are opened too, so that a wrong certificate is found here and not at the start.
@@ -34,15 +34,29 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the metrics would be, once for each address, and how that is protected.
-fn served(arguments: &ServeArguments, security: &Security) -> Result<String, Stop> {
+/// Where page and metrics would be, once for each address, and how that is protected.
+fn served(arguments: &ServeArguments, security: &Security, config: &Config) -> Result<String, Stop> {
     let web = arguments.paths.settings()?;
-    let at = |address: &String| {
+    let root = |address: &String| {
         let address: ListenAddress = address.parse().map_err(Stop::usage)?;
-        Ok(format!("{}://{}{}", security.scheme(), local(&address.to_string()), web.metrics_path()))
+        Ok(format!("{}://{}", security.scheme(), local(&address.to_string())))
     };
-    let urls: Vec<_> = arguments.listen_addresses.iter().map(at).collect::<Result<_, Stop>>()?;
-    Ok(format!("Metrics at {}\n  {}", urls.join(" and "), security.summary()))
+    let roots: Vec<_> = arguments.listen_addresses.iter().map(root).collect::<Result<_, Stop>>()?;
+    let urls = |path: &str| roots.iter().map(|root| format!("{root}{path}")).collect::<Vec<_>>().join(" and ");
+    let metrics = urls(&web.metrics_path());
+    let mut text = match web.page_path() {
+        Some(page) => format!("Status page at {}, metrics at {metrics}\n  ", urls(&page)),
+        None => format!("Metrics at {metrics}\n  "),
+    };
+    text.push_str(&security.summary());
+    if config.targets.iter().any(|target| target.schedule == ScheduleMode::Off) {
+        let (probe, discovery) = (web.at("/probe"), web.at("/sd"));
+        let _ = write!(
+            text,
+            "\n  targets with schedule: off are probed by {probe}?target=NAME; {discovery}?schedule=off lists them"
+        );
+    }
+    Ok(text)
 }
 
 fn describe(config: &Config, served: &str, cautions: &[String]) -> String {

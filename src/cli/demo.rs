@@ -54,12 +54,19 @@ fn write_program(text: &mut String, simulator: &Simulator, exporter: &Exporter) 
         };
         writeln!(text, "  {:<14} {when:<8} {}", client.name, client.story)?;
     }
-    let (page, metrics) = (exporter.page_url(), exporter.metrics_url());
-    let width = metrics.len() + 38;
-    writeln!(text, "\nWhere to look:\n  {page:<width$}# the status page, in a browser")?;
-    writeln!(text, "  curl -s {metrics} | grep _success              # which targets work")?;
-    writeln!(text, "  curl -s {metrics} | grep cycle_failure_info    # why the others do not, and whose fault it is")?;
-    writeln!(text, "  curl -s {metrics} | grep token_expires_in      # how long the tokens still live")?;
+    let metrics = exporter.metrics_url();
+    let page = exporter.page_url().map(|page| (page, "the status page, in a browser"));
+    let questions = [
+        ("'^oauth_probe_success'", "which targets work"),
+        ("cycle_failure_info", "why the others do not, and whose fault it is"),
+        ("token_expires_in", "how long the tokens still live"),
+    ];
+    let commands = questions.map(|(lines, answer)| (format!("curl -s {metrics} | grep {lines}"), answer));
+    let width = commands.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    writeln!(text, "\nWhere to look:")?;
+    for (what, answer) in page.into_iter().chain(commands) {
+        writeln!(text, "  {what:<width$}    # {answer}")?;
+    }
     writeln!(text, "The log below has a line for each change. Ctrl-C ends it.\n")
 }
 

@@ -16,6 +16,7 @@ mod reload;
 mod secret_file;
 mod serve;
 mod setup;
+mod shell;
 mod signals;
 mod stop;
 mod supervisor;

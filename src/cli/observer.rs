@@ -12,6 +12,7 @@ use crate::probe::Observer;
 use crate::telemetry::{Metrics, TargetMetrics};
 
 use super::check_log::CheckNotes;
+use super::shell::quoted;
 
 /// Watches one target.
 pub(super) struct TargetObserver {
@@ -125,7 +126,9 @@ impl TargetObserver {
 }
 
 fn how_to_learn_more(name: &str) -> String {
-    format!("`oauth-probe-exporter check {name}` with the same configuration says what to do")
+    // What begins with a hyphen would be taken for a flag.
+    let end_of_flags = if name.starts_with('-') { "-- " } else { "" };
+    format!("`oauth-probe-exporter check {end_of_flags}{}` with the same configuration says what to do", quoted(name))
 }
 
 fn certificate_defect(attempt: &Attempt) -> Option<&'static str> {

@@ -65,9 +65,9 @@ impl Exporter {
         self.url(&self.web.metrics_path())
     }
 
-    /// Where the status page is.
-    pub(super) fn page_url(&self) -> String {
-        self.url(&self.web.page_path())
+    /// Where the status page is, if there is one.
+    pub(super) fn page_url(&self) -> Option<String> {
+        Some(self.url(&self.web.page_path()?))
     }
 
     fn url(&self, path: &str) -> String {
@@ -79,8 +79,11 @@ impl Exporter {
     pub(super) async fn run(self, signals: Signals) -> Result<(), Stop> {
         let Self { bound, web, mut supervisor, prepared, source } = self;
         for address in bound.addresses() {
-            let metrics = format!("{}://{}{}", bound.scheme(), local(&address.to_string()), web.metrics_path());
-            tracing::info!(%address, metrics, protection = bound.protection(), "listening");
+            let root = format!("{}://{}", bound.scheme(), local(&address.to_string()));
+            let metrics = format!("{root}{}", web.metrics_path());
+            // Not `status`, which is that of an answer in other lines.
+            let status_page = web.page_path().map(|path| format!("{root}{path}"));
+            tracing::info!(%address, status_page, metrics, protection = bound.protection(), "listening");
         }
         let first_cycles = prepared.first_cycles_within().map(|span| humantime::format_duration(span).to_string());
         let targets = supervisor.apply(prepared).added;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::suggest::nearest;
+use crate::model::suggest::nearest;
+
 use super::web_keys;
 
 /// Every mistake of a configuration.

@@ -16,7 +16,6 @@ mod raw;
 mod resolve;
 mod scalars;
 mod setting;
-mod suggest;
 mod web;
 mod web_keys;
 mod web_tls;

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use super::fields::Spot;
 use super::raw::SecretKeys;
-use super::suggest::nearest;
 use super::yaml::Meaning;
 use crate::model::lifetime::LONGEST_LIFETIME;
 use crate::model::secret::Secret;
+use crate::model::suggest::nearest;
 
 const WANTED_DURATION: &str = "write a duration such as `30s`, `5m` or `250ms`";
 

@@ -138,7 +138,10 @@ pub const fn advice(cause: Cause) -> Advice {
             "The server says that it is asked too often (429).",
             "Find who else uses these credentials; raise interval or token.max_age, or ask for a higher limit.",
         ),
-        Reason::ServerError => ("The server failed (5xx).", "The provider must act: report time, target and status."),
+        Reason::ServerError => (
+            "The server failed (5xx).",
+            "The provider must act: report the time (UTC), the URL, the client id and the status.",
+        ),
         Reason::Forbidden => forbidden(cause.request),
         Reason::InvalidClient => (
             "The authorization server does not accept this client's credentials.",

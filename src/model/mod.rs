@@ -15,6 +15,7 @@ pub mod report;
 pub mod response;
 pub mod schedule;
 pub mod secret;
+pub(crate) mod suggest;
 pub mod target;
 pub mod time;
 pub mod token;

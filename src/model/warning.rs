@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::advice::Advice;
 use super::check::CheckOutcome;
 use super::fault::{Cause, Request};
+use super::target::{ScheduleMode, Target};
 
 /// A certificate that expires within this time is renewed now, or in a hurry; as the alerts have it.
 const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
@@ -18,11 +19,25 @@ const LATELY: Duration = Duration::from_secs(3600);
 /// One slow request is chance.
 const SLOW_IN_A_ROW: u32 = 3;
 
+/// Between the expiry of a token that could not be refreshed and the cycle that fails for it.
+const EXPIRED_UNREFRESHED: Advice = Advice {
+    meaning: "The token cannot be refreshed, and the one that is held has expired: the next cycle fails unless a new one comes.",
+    remedy: "Mend the token request now.",
+};
+
+/// Where the schedule is off, and cycles come from `/probe` alone.
+const UNASKED: Advice = Advice {
+    meaning: "Nobody has asked /probe for longer than three intervals and a timeout: nothing here is current.",
+    remedy: "Look at Prometheus' job, and at what /sd lists.",
+};
+
 /// A warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// The token cannot be refreshed for this reason; the one that is held still lives.
-    TokenRefresh(Cause),
+    /// No cycle has ended since this time, so that nothing that is known is current.
+    Stalled(SystemTime, ScheduleMode),
+    /// The token cannot be refreshed for this reason, and this is left of it.
+    TokenRefresh(Cause, Leftover),
     /// The API refused a token that should still have lived, at this time.
     TokenRejectedEarly(SystemTime),
     /// This request succeeds, but again and again takes longer than the objective.
@@ -39,9 +54,20 @@ pub enum Warning {
     ClientSecretExpiry(SystemTime),
 }
 
+/// What is left of a token that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// It still lives.
+    Live,
+    /// It has expired: the next cycle cannot use it.
+    Expired,
+}
+
 /// Kinds of warnings, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarningKind {
+    /// [`Warning::Stalled`]
+    Stalled,
     /// [`Warning::TokenRefresh`]
     TokenRefresh,
     /// [`Warning::Check`]
@@ -63,8 +89,10 @@ pub enum WarningKind {
 /// What warnings are read from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signs<'a> {
-    /// Why the token that is held, and lives, cannot be refreshed.
-    pub refresh_failure: Option<Cause>,
+    /// Since when no cycle has ended; `None` if none has to.
+    pub silence: Option<Silence>,
+    /// Why the token that is held cannot be refreshed, and what is left of it.
+    pub refresh_failure: Option<(Cause, Leftover)>,
     /// When a token was last refused that should still have lived.
     pub rejected_early: Option<SystemTime>,
     /// How many attempts in a row took longer than the objective, by [`Request::index`].
@@ -81,6 +109,26 @@ pub struct Signs<'a> {
     pub client_secret: Option<SystemTime>,
 }
 
+/// That no cycle has ended lately.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    /// When the last one ended, or when probing began.
+    pub since: SystemTime,
+    /// Longer than this is too long.
+    pub tolerated: Duration,
+    /// Who starts cycles.
+    pub schedule: ScheduleMode,
+}
+
+impl Silence {
+    /// How long no cycle may end, as the alert `OAuthProbeStalled` has it: one can take an interval, and two more and a
+    /// timeout are waited for.
+    #[must_use]
+    pub fn tolerated(target: &Target) -> Duration {
+        target.interval.saturating_mul(3).saturating_add(target.timeout)
+    }
+}
+
 impl Signs<'_> {
     /// What is worth a look at `now`, the most urgent first.
     #[must_use]
@@ -88,7 +136,10 @@ impl Signs<'_> {
         let within = |span: Duration| move |expiry: &SystemTime| *expiry < now + span;
         let soon = within(CERTIFICATE_SOON);
         let lately = |at: &SystemTime| now.duration_since(*at).is_ok_and(|past| past < LATELY);
-        let mut found: Vec<_> = self.refresh_failure.map(Warning::TokenRefresh).into_iter().collect();
+        let is_long = |silence: &Silence| now.duration_since(silence.since).is_ok_and(|past| past > silence.tolerated);
+        let stalled = |silence: Silence| Warning::Stalled(silence.since, silence.schedule);
+        let mut found: Vec<_> = self.silence.filter(is_long).map(stalled).into_iter().collect();
+        found.extend(self.refresh_failure.map(|(cause, left)| Warning::TokenRefresh(cause, left)));
         found.extend(
             self.checks.iter().filter_map(|outcome| outcome.finding().map(|advice| Warning::Check(*outcome, advice))),
         );
@@ -107,7 +158,8 @@ impl Signs<'_> {
 
 impl WarningKind {
     /// Every member.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::Stalled,
         Self::TokenRefresh,
         Self::Check,
         Self::TokenRejectedEarly,
@@ -122,6 +174,7 @@ impl WarningKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Stalled => "stalled",
             Self::TokenRefresh => "token_refresh",
             Self::Check => "check",
             Self::TokenRejectedEarly => "token_rejected_early",
@@ -137,6 +190,10 @@ impl WarningKind {
     #[must_use]
     pub const fn advice(self) -> Advice {
         let (meaning, remedy) = match self {
+            Self::Stalled => (
+                "No cycle has ended for longer than three intervals and a timeout: nothing here is current.",
+                "Save the log, then restart the exporter.",
+            ),
             Self::TokenRefresh => (
                 "The token cannot be refreshed. The one that is held still works; when it expires, everything stops.",
                 "Mend the token request before then.",
@@ -178,7 +235,8 @@ impl Warning {
     #[must_use]
     pub const fn kind(self) -> WarningKind {
         match self {
-            Self::TokenRefresh(_) => WarningKind::TokenRefresh,
+            Self::Stalled(..) => WarningKind::Stalled,
+            Self::TokenRefresh(..) => WarningKind::TokenRefresh,
             Self::Check(..) => WarningKind::Check,
             Self::TokenRejectedEarly(_) => WarningKind::TokenRejectedEarly,
             Self::Slow(_) => WarningKind::Slow,
@@ -194,6 +252,8 @@ impl Warning {
     pub const fn advice(self) -> Advice {
         match self {
             Self::Check(_, advice) => advice,
+            Self::Stalled(_, ScheduleMode::Off) => UNASKED,
+            Self::TokenRefresh(_, Leftover::Expired) => EXPIRED_UNREFRESHED,
             warning => warning.kind().advice(),
         }
     }

@@ -9,6 +9,7 @@ mod external_url;
 mod host_header;
 mod json_list;
 mod listen;
+mod methods;
 mod paths;
 mod probe;
 mod routes;

@@ -65,7 +65,8 @@ impl WebSettings {
     }
 
     /// Where `path`, which begins with a slash, is served.
-    pub(super) fn at(&self, path: &str) -> String {
+    #[must_use]
+    pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.route_prefix)
     }
 
@@ -79,10 +80,10 @@ impl WebSettings {
         self.at(&self.telemetry_path)
     }
 
-    /// The whole path of the status page.
+    /// The whole path of the status page, unless the metrics have taken its place.
     #[must_use]
-    pub fn page_path(&self) -> String {
-        self.at("/")
+    pub fn page_path(&self) -> Option<String> {
+        (self.telemetry_path != "/").then(|| self.at("/"))
     }
 
     pub(super) fn telemetry_path(&self) -> &str {

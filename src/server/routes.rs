@@ -20,6 +20,7 @@ use super::api;
 use super::body::{Chunks, Paced};
 use super::discovery::discover;
 use super::limits::Limits;
+use super::methods::{reload_takes_post, takes_get};
 use super::probe::probe;
 use super::status;
 use super::turns::{Turns, in_turn};
@@ -34,7 +35,7 @@ pub(super) fn router(app: App, limits: &Limits) -> Router {
         .route(&settings.at("/-/healthy"), get("oauth-probe-exporter is healthy.\n"))
         // Whoever gets an answer has proof that the listeners are bound and the configuration is loaded.
         .route(&settings.at("/-/ready"), get("oauth-probe-exporter is ready.\n"))
-        .route(&settings.at("/-/reload"), post(reload))
+        .route(&settings.at("/-/reload"), post(reload).fallback(reload_takes_post))
         .route(&settings.at("/api/v1/targets"), get(api::targets).route_layer(in_turn(&lists)))
         // A name may have slashes in it, encoded or not.
         .route(&settings.at("/api/v1/targets/{*name}"), get(api::target))
@@ -51,7 +52,8 @@ pub(super) fn router(app: App, limits: &Limits) -> Router {
     // Text of this kind shrinks to a twentieth even so.
     let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
     let pace = map_response(async |answer: Response| answer.map(|body| Body::new(Paced::new(body))));
-    router.fallback(not_found).layer(compression).layer(pace).with_state(Arc::new(app))
+    let router = router.method_not_allowed_fallback(takes_get).fallback(not_found);
+    router.layer(compression).layer(pace).with_state(Arc::new(app))
 }
 
 /// `?target=NAME`, repeatable, limits what is shown to these targets.

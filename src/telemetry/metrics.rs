@@ -65,9 +65,13 @@ impl Metrics {
 
     /// Shows this and nothing else from now on.
     pub fn show(&self, shown: Shown) {
-        // Those that are kept go on with as much history as is wanted from now on.
+        let before = self.shown();
         for target in &shown.targets {
+            // Those that are kept go on with as much history as is wanted from now on.
             target.history().set_limit(shown.history);
+            if let Some(before) = before.target(&target.probed.name) {
+                target.succeed(&before);
+            }
         }
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
     }

@@ -34,6 +34,17 @@ pub(super) struct Readings {
     pub(super) last_rejected_early: Option<i64>,
     /// The last one of each check, by [`Check::index`].
     pub(super) checks: [Option<LastCheck>; Check::ALL.len()],
+    /// What the target before this one, of the same name, knew of the token that was taken over from it.
+    legacy: Option<Box<Legacy>>,
+}
+
+/// What is known of a token and of the last request for one.
+#[derive(Clone, Copy, Debug)]
+struct Legacy {
+    token: TokenView,
+    attempt: Option<LastAttempt>,
+    /// In Unix milliseconds.
+    last_success: Option<i64>,
 }
 
 /// The last one of a check.
@@ -120,7 +131,33 @@ impl Readings {
             token_rejected_early: 0,
             last_rejected_early: None,
             checks: [None; Check::ALL.len()],
+            legacy: None,
         }
+    }
+
+    /// This target goes on with the token of that one. No number is taken over: to Prometheus they begin anew.
+    pub(super) fn take_over_token(&mut self, before: &Self) {
+        let (attempt, last_success) = (before.last(Request::Token).copied(), before.last_good(Request::Token));
+        self.legacy = Some(Box::new(Legacy { token: before.token(), attempt, last_success }));
+    }
+
+    /// The token as it is, also before the first cycle after a reload.
+    pub(super) fn token(&self) -> TokenView {
+        let legacy = self.legacy.as_ref().filter(|_| self.last_cycle.is_none());
+        legacy.map_or(self.token, |legacy| legacy.token)
+    }
+
+    /// The last attempt at a request, be it before a reload.
+    pub(super) fn last(&self, request: Request) -> Option<&LastAttempt> {
+        let legacy = self.legacy.as_ref().filter(|_| request == Request::Token);
+        let own = self.requests[request.index()].last.as_ref();
+        own.or_else(|| legacy?.attempt.as_ref())
+    }
+
+    /// End of the last good attempt, be it before a reload, in Unix milliseconds.
+    pub(super) fn last_good(&self, request: Request) -> Option<i64> {
+        let legacy = self.legacy.as_ref().filter(|_| request == Request::Token);
+        self.requests[request.index()].last_success.or_else(|| legacy?.last_success)
     }
 
     pub(super) fn record(&mut self, report: &CycleReport, bounds: &Bounds) {

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::{alert_names, files_in, known, promql, rules};
+use super::{alert_names, files_in, known, promql, root, rules};
 
 /// Labels that scraping and configuration add.
 const ADDED: [&str; 8] = ["job", "instance", "vantage", "pod", "node", "target", "environment", "le"];
+
+/// What runbooks leave open.
+const PLACEHOLDERS: [&str; 5] = ["CONFIG_FILE", "FILE", "INSTANCE", "POD", "TARGET"];
 
 #[test]
 fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
@@ -24,6 +27,40 @@ fn every_runbook_says_what_it_means_what_it_does_how_to_look_and_what_to_do() {
         for section in text.split("\n## ").skip(1) {
             assert!(section.lines().skip(1).any(|line| !line.trim().is_empty()), "{}: {section}", file.display());
         }
+    }
+}
+
+/// It says most of what the other commands do, and needs no way to the machine.
+#[test]
+fn every_diagnosis_begins_with_the_status_page() {
+    for file in files_in("alerts/runbooks") {
+        let text = fs::read_to_string(&file).unwrap();
+        let diagnosis = text.split("\n## Diagnosis\n").nth(1).unwrap().split("\n## ").next().unwrap();
+        let first = diagnosis.trim_start().lines().next().unwrap();
+        let is_of_one = diagnosis.contains("check TARGET") && !diagnosis.contains("instance=\"INSTANCE\"");
+        let page = if is_of_one { "`http://INSTANCE/targets/TARGET`" } else { "`http://INSTANCE/" };
+        assert!(first.contains(page), "{}: {first}", file.display());
+    }
+}
+
+/// What a reader puts in the place of a word in capitals stands in one place; no file has a fixed one.
+#[test]
+fn placeholders_of_runbooks_are_explained_and_stand_for_every_place() {
+    let readme = fs::read_to_string(root("alerts/README.md")).unwrap();
+    let explained = |word: &str| readme.contains(&format!("| `{word}` |"));
+    let mut used = BTreeSet::new();
+    for file in files_in("alerts/runbooks") {
+        let text = fs::read_to_string(&file).unwrap();
+        for fixed in ["oauth-probe.yml", ":10917"] {
+            assert!(!text.contains(fixed), "{}: {fixed} is elsewhere in most deployments", file.display());
+        }
+        for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+            used.extend(PLACEHOLDERS.into_iter().filter(|&placeholder| placeholder == word));
+        }
+    }
+    assert_eq!(used, PLACEHOLDERS.into());
+    for word in PLACEHOLDERS {
+        assert!(explained(word), "alerts/README.md explains {word}");
     }
 }
 

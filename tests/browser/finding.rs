@@ -38,7 +38,7 @@ async fn filter_that_means_nothing_says_what_to_write() {
     browser.open(&shown.url("/")).await;
     browser.type_into("#label", "production").await;
     browser.press(key::ENTER).await;
-    browser.until_text("label=\"production\" has no value; write label=NAME=VALUE").await;
+    browser.until_text("\"production\" is no label with a value; write NAME=VALUE").await;
     browser.click(".wanted a").await;
     assert_eq!(browser.texts("h3, .name a").await.len(), 3);
 }

@@ -70,7 +70,9 @@ async fn failing_target_comes_first_with_what_whose_and_what_to_do() {
         "server_error, fault resource_server",
         "The API (the provider).",
         "The server failed (5xx).",
-        "The provider must act: report time, target and status.",
+        "The provider must act: report the time (UTC), the URL, the client id and the status.",
+        "/api/v1/deliveryexperience/ping",
+        "Client zzz",
     ] {
         assert!(card.contains(part), "{part:?} in {card}");
     }
@@ -94,7 +96,7 @@ async fn plots_and_bars_say_in_words_what_they_show() {
         )
         .await;
     let titles: Vec<String> = serde_json::from_value(titles).unwrap();
-    let token = " of 1 h have passed. At the latest 6 min before it expires the next one is asked for.";
+    let token = " of 1 h have passed. The next one is due 6 min before it expires, if not sooner.";
     assert!(titles[0].starts_with("Token: ") && titles[0].ends_with(token), "{titles:?}");
     assert!(titles[1].starts_with("Token request: in the last 60 cycles, none failed;"), "{titles:?}");
     assert!(titles[2].starts_with("Ping: in the last 60 cycles, 20 failed;"), "{titles:?}");
@@ -218,6 +220,11 @@ async fn outage_of_many_is_told_as_one() {
         "1 fails: ping, server_error. It is the fault of the API (the provider).",
     ];
     assert_eq!(browser.texts(".causes li").await, expected);
+    browser.click(".causes li + li a").await;
+    assert_eq!(browser.url().await, shown.url("/?request=ping&reason=server_error"));
+    assert_eq!(browser.texts("h3, .name a").await, ["target-60"]);
+    browser.click(".wanted a").await;
+    assert_eq!(browser.url().await, shown.url("/?reason=server_error"));
     browser.open(&Shown::start(None, &lives[58..]).await.url("/")).await;
     assert_eq!(browser.texts(".causes li").await, Vec::<String>::new());
 }

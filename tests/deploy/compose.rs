@@ -141,8 +141,8 @@ impl Demo {
         command.args(["demo", "--web.listen-address=127.0.0.1:0", "--log.level=error"]);
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let metrics = lines.find(|line| line.starts_with("  http://")).expect("where the metrics are");
-        let address = metrics.trim().trim_start_matches("http://").trim_end_matches("/metrics").to_owned();
+        let page = lines.find(|line| line.starts_with("  http://")).expect("where the status page is");
+        let address = page.trim().trim_start_matches("http://").split('/').next().unwrap().to_owned();
         Self { process, address }
     }
 }

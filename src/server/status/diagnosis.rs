@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::model::fault::Request;
+use crate::model::fault::{Fault, Request};
 use crate::model::report::Phase;
 use crate::model::warning::WarningKind;
 use crate::telemetry::status::{FailureStatus, Timestamp, TokenStatus, WarningStatus};
@@ -51,6 +51,7 @@ pub(super) fn failure(failure: &FailureStatus) -> Markup {
             strong { (step(failure)) } " "
             span .blame { code { (blame.reason.as_str()) } ", fault " code { (blame.fault.as_str()) } }
         }
+        p .asked { code { (failure.url) } }
         dl .diagnosis {
             div {
                 dt { "Whose fault" }
@@ -84,7 +85,9 @@ fn step(failure: &FailureStatus) -> String {
         (Some(phase), Some(status)) => format!("{request} broke off {}{after}, with status {status}.", during(phase)),
         (Some(phase), None) => format!("{request} broke off {}{after}.", during(phase)),
         (None, Some(status)) => format!("{request} was answered with status {status}{after}."),
-        (None, None) => format!("{request} was not sent."),
+        (None, None) if failure.blame.fault == Fault::Exporter => format!("{request} was not sent."),
+        // Held back since an attempt of which nothing is known here.
+        (None, None) => format!("{request} failed before, and is not repeated yet."),
     }
 }
 
@@ -100,7 +103,7 @@ pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now:
             }
             @if let Some(check) = warning.check { " The check is " code { (check.as_str()) } "." }
             @if let (Some(_), Some(token)) = (&warning.failure, token) {
-                " It expires " (distance(token.expires, now)) ", at " (time(token.expires, now)) "."
+                (if token.expires > now { " It expires " } else { " It expired " }) (distance(token.expires, now)) ", at " (time(token.expires, now)) "."
             }
             @if let Some(at) = warning.at {
                 " " (what_happens(warning, at, now)) " " (distance(at, now)) ", at " (time(at, now)) "."
@@ -125,6 +128,7 @@ pub(super) fn warning(warning: &WarningStatus, token: Option<&TokenStatus>, now:
 fn what_happens(warning: &WarningStatus, at: Timestamp, now: Timestamp) -> &'static str {
     match warning.kind {
         WarningKind::TokenRejectedEarly => "It was refused",
+        WarningKind::Stalled => "The last sign of life was",
         _ if at > now => "It expires",
         _ => "It expired",
     }

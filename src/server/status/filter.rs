@@ -1,10 +1,8 @@
 //! What the address of the list asks for, and the addresses of lists that differ from it.
 
-use std::borrow::Cow;
-
 use url::form_urlencoded;
 
-use crate::telemetry::status::{InvalidSelection, Selection, Standing};
+use crate::telemetry::status::{Blamed, InvalidSelection, Selection, Standing};
 
 use super::links::Place;
 
@@ -19,6 +17,7 @@ pub(super) struct Filter {
     /// Wanted labels, each `NAME=VALUE` if it is well written.
     pub(super) labels: Vec<String>,
     pub(super) standing: Option<Standing>,
+    pub(super) blamed: Blamed,
     /// The first is 1.
     pub(super) page: usize,
 }
@@ -26,21 +25,31 @@ pub(super) struct Filter {
 impl Filter {
     /// Nothing is asked for.
     pub(super) const fn all() -> Self {
-        Self { text: String::new(), labels: Vec::new(), standing: None, page: 1 }
+        Self {
+            text: String::new(),
+            labels: Vec::new(),
+            standing: None,
+            blamed: Blamed { request: None, reason: None, fault: None },
+            page: 1,
+        }
     }
 
     /// By the query of an address, and what it selects.
     pub(super) fn read(query: &str) -> (Self, Result<Selection, InvalidSelection>) {
         let pairs = || form_urlencoded::parse(query.as_bytes());
         // The API pages by other names.
-        let selects = |(key, _): &(Cow<'_, str>, Cow<'_, str>)| !["offset", "limit"].contains(&&**key);
-        let selection = Selection::of_query(pairs().filter(selects));
+        let of_api = pairs().map(|(key, _)| key).find(|key| ["offset", "limit"].contains(&&**key));
+        let selection = match of_api {
+            Some(key) => Err(InvalidSelection::Parameter { name: key.into_owned(), meant: Some("page") }),
+            None => Selection::of_query(pairs().filter(|(key, _)| key != "page")),
+        };
         let last = |wanted: &str| pairs().filter(|(key, _)| key == wanted).last().map(|(_, value)| value);
         let page = last("page").and_then(|page| page.parse().ok()).filter(|page| *page > 0).unwrap_or(1);
         let mut filter = Self {
             text: last("q").map(|text| text.trim().to_owned()).unwrap_or_default(),
             labels: pairs().filter(|(key, _)| key == "label").map(|(_, label)| label.trim().to_owned()).collect(),
             standing: selection.as_ref().ok().and_then(|selection| selection.standing),
+            blamed: selection.as_ref().map(|selection| selection.blamed).unwrap_or_default(),
             page,
         };
         filter.labels.retain(|label| !label.is_empty());
@@ -49,8 +58,8 @@ impl Filter {
     }
 
     /// Whether targets are left out.
-    pub(super) const fn is_active(&self) -> bool {
-        !self.text.is_empty() || !self.labels.is_empty() || self.standing.is_some()
+    pub(super) fn is_active(&self) -> bool {
+        !self.text.is_empty() || !self.labels.is_empty() || self.standing.is_some() || self.blamed != Blamed::default()
     }
 
     /// Its address, seen from a page.
@@ -63,6 +72,7 @@ impl Filter {
             .into_iter()
             .chain(labels)
             .chain(one("state", self.standing.map(Standing::as_str)))
+            .chain(self.blamed.parts().map(|(key, value)| (key, value.to_owned())))
             .chain(one("page", (self.page > 1).then_some(&page)))
             .collect();
         place.list(parameters.iter().map(|(key, value)| (*key, value.as_str())))
@@ -71,6 +81,11 @@ impl Filter {
     /// The same of targets in another state.
     pub(super) fn standing(&self, standing: Option<Standing>) -> Self {
         Self { standing, page: 1, ..self.clone() }
+    }
+
+    /// The same of targets that fail for this.
+    pub(super) fn blamed(&self, blamed: Blamed) -> Self {
+        Self { blamed, page: 1, ..self.clone() }
     }
 
     pub(super) fn page(&self, page: usize) -> Self {
@@ -98,8 +113,13 @@ mod tests {
 
     #[test]
     fn address_is_read_and_written_the_same() {
-        for link in ["./", "./?q=acme+%26", "./?label=a%3Db&label=c%3Dd%3De", "./?q=x&label=a%3D&state=failing&page=3"]
-        {
+        for link in [
+            "./",
+            "./?q=acme+%26",
+            "./?label=a%3Db&label=c%3Dd%3De",
+            "./?q=x&label=a%3D&state=failing&page=3",
+            "./?request=token&reason=dns&fault=network",
+        ] {
             let (filter, selection) = Filter::read(link.trim_start_matches("./").trim_start_matches('?'));
             assert!(selection.is_ok(), "{link}");
             assert_eq!(filter.link(Place::Root), link);
@@ -108,10 +128,11 @@ mod tests {
 
     #[test]
     fn selection_is_one_page_of_what_is_asked_for() {
-        let (_, selection) = Filter::read("q=+Acme+&label=team%3Da&state=failing&page=3&limit=1&offset=x");
+        let (_, selection) = Filter::read("q=+Acme+&label=team%3Da&state=failing&page=3");
         let expected = Selection {
             standing: Some(Standing::In(State::Failing)),
             labels: vec![("team".to_owned(), "a".to_owned())],
+            blamed: Blamed::default(),
             text: "acme".to_owned(),
             offset: 100,
             limit: Some(50),
@@ -131,6 +152,14 @@ mod tests {
         let (filter, selection) = Filter::read("label=production&state=broken&q=Acme");
         assert_eq!(selection, Err(InvalidSelection::Label("production".to_owned())));
         assert_eq!((filter.text.as_str(), filter.labels), ("Acme", vec!["production".to_owned()]));
+    }
+
+    #[test]
+    fn pages_are_numbered_here_and_not_cut_out() {
+        let meant = Some("page");
+        let refused = |name: &str| Err(InvalidSelection::Parameter { name: name.to_owned(), meant });
+        assert_eq!(Filter::read("q=x&limit=5").1, refused("limit"));
+        assert_eq!(Filter::read("offset=50").1, refused("offset"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::model::fault::Cause;
-use crate::telemetry::status::{Counts, FleetStatus, InvalidSelection, TargetSummary};
+use crate::telemetry::status::{Blamed, Counts, FleetStatus, InvalidSelection, TargetSummary};
 
 use super::diagnosis::in_sentence;
 use super::filter::{Filter, PAGE_SIZE};
@@ -104,8 +104,11 @@ impl List<'_> {
                 ul .causes aria-label="Why targets fail" {
                     @for (cause, count) in self.causes.iter().take(CAUSES_SHOWN) {
                         li {
-                            strong { (grouped(*count)) " fail" @if *count == 1 { "s" } } ": "
-                            (in_sentence(cause.request)) ", " code { (cause.reason.as_str()) } ". "
+                            a href=(Filter::all().blamed(Blamed::on(*cause)).link(Place::Root)) {
+                                strong { (grouped(*count)) " fail" @if *count == 1 { "s" } } ": "
+                                (in_sentence(cause.request)) ", " code { (cause.reason.as_str()) }
+                            }
+                            ". "
                             span .quiet { "It is the fault of " (cause.owner()) "." }
                         }
                     }
@@ -133,11 +136,17 @@ impl List<'_> {
                     @if let Some(standing) = filter.standing {
                         input type="hidden" name="state" value=(standing.as_str());
                     }
+                    @for (key, value) in filter.blamed.parts() { input type="hidden" name=(key) value=(value); }
                     button type="submit" { "Filter" }
                     @if filter.is_active() { a .clear href=(Filter::all().link(Place::Root)) { "All targets" } }
                 }
-                @if !filter.labels.is_empty() {
-                    ul .labels.wanted aria-label="Labels that targets must have" {
+                @if !filter.labels.is_empty() || filter.blamed != Blamed::default() {
+                    ul .labels.wanted aria-label="What targets must have" {
+                        @for (key, value) in filter.blamed.parts() {
+                            li { a .label href=(filter.blamed(filter.blamed.without(key)).link(Place::Root)) {
+                                (key) "=" (value) span .hidden { ": take it away" } span aria-hidden="true" { " ✕" }
+                            } }
+                        }
                         @for label in &filter.labels {
                             li { a .label href=(filter.without_label(label).link(Place::Root)) {
                                 (label) span .hidden { ": take it away" } span aria-hidden="true" { " ✕" }

@@ -12,7 +12,7 @@ use super::links::Place;
 use super::sparkline::{Dot, sparkline};
 use super::token;
 use super::tone::Tone;
-use super::words::{latency, span, time};
+use super::words::{distance, latency, span, time};
 
 /// More labels than this are folded away.
 const LABELS_SHOWN: usize = 4;
@@ -29,6 +29,7 @@ pub(super) fn card(target: &TargetSummary, filter: &Filter, now: Timestamp) -> M
                 }
                 p .since { (since(target, now)) }
             }
+            p .client { "Client " code { (target.client_id) } }
             (labels(target, Place::Root, filter))
             div .body {
                 div .findings {
@@ -89,6 +90,9 @@ fn row(target: &TargetSummary, filter: &Filter, now: Timestamp) -> Markup {
 pub(super) fn since(target: &TargetSummary, now: Timestamp) -> Markup {
     let for_how_long = span(target.since.until(now));
     let at = html! { " " span .at { "since " (time(target.since, now)) } };
+    if let Some(last) = target.silent_since() {
+        return last_known(target.state, last, now);
+    }
     html! {
         @match target.state {
             State::Failing => { strong { "Fails for " (for_how_long) } (at) },
@@ -99,6 +103,18 @@ pub(super) fn since(target: &TargetSummary, now: Timestamp) -> Markup {
                     _ => { "Not scheduled " span .at { "only " code { "/probe" } " runs it" } },
                 }
             }
+        }
+    }
+}
+
+/// How it was when it was last heard of: it says nothing about now.
+fn last_known(state: State, last: Timestamp, now: Timestamp) -> Markup {
+    let at = html! { " " span .at { "not probed since " (time(last, now)) } };
+    html! {
+        @match state {
+            State::Failing => { strong { "Failed " (distance(last, now)) } (at) },
+            State::Working => { "Worked " (distance(last, now)) (at) },
+            State::Pending => { "Never probed" (at) },
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::model::fault::{Reason, Request};
 use crate::model::report::Phase;
 use crate::telemetry::status::{AttemptRecord, CycleRecord, Seconds, Timestamp};
 
+use super::diagnosis::in_sentence;
 use super::words::{bound, clock, count, latency};
 
 /// The drawing is stretched to the width of the page: a bar is one unit wide.
@@ -144,6 +145,8 @@ impl<'a> History<'a> {
             let _ = write!(text, " · {}", reason.as_str());
         }
         match bar.attempt {
+            // It took no time at all: a secret could not be read, for one.
+            Some(attempt) if attempt.status.is_none() && attempt.phases.is_empty() => text.push_str(" · not sent"),
             Some(attempt) => {
                 let _ = write!(text, " · {}", latency(attempt.duration_seconds));
             }
@@ -153,11 +156,12 @@ impl<'a> History<'a> {
     }
 
     fn title(&self) -> String {
-        let name = match self.request {
-            Request::Token => "token requests",
-            Request::Ping => "pings",
+        let last = match (self.bars.len(), self.request) {
+            (1, request) => in_sentence(request).to_owned(),
+            (many, Request::Token) => format!("{many} token requests"),
+            (many, Request::Ping) => format!("{many} pings"),
         };
-        let mut text = format!("Duration by phase of the last {} {name}", self.bars.len());
+        let mut text = format!("Duration by phase of the last {last}");
         if let (Some(first), failed) = (self.bars.first(), self.failed()) {
             let _ = write!(text, ", since {}; {failed} failed", clock(first.ended, self.now));
         }

@@ -100,7 +100,11 @@ fn height_of(taken: Seconds, objective: Seconds) -> f64 {
 fn in_words(name: &str, dots: &[Dot], objective: Seconds) -> String {
     let good = || dots.iter().filter_map(|dot| if let Dot::Good(taken) = dot { Some(taken.0) } else { None });
     let failed = dots.iter().filter(|dot| **dot == Dot::Failed).count();
-    let mut text = format!("{name}: in the last {} cycles", dots.len());
+    let mut text = match dots.len() {
+        0 => return format!("{name}: no cycle has ended yet; the objective is {}", bound(objective)),
+        1 => format!("{name}: in the last cycle"),
+        many => format!("{name}: in the last {many} cycles"),
+    };
     let _ = match failed {
         0 => write!(text, ", none failed"),
         _ => write!(text, ", {failed} failed"),
@@ -149,9 +153,7 @@ mod tests {
         let dots = [Dot::Good(Seconds(0.083)), Dot::Failed, Dot::Good(Seconds(0.12))];
         let expected = "Ping: in the last 3 cycles, 1 failed; the good ones took 83 ms to 120 ms; the objective is 1s";
         assert_eq!(in_words("Ping", &dots, Seconds(1.0)).replace('\u{a0}', " "), expected);
-        assert_eq!(
-            in_words("Ping", &[], Seconds(0.5)),
-            "Ping: in the last 0 cycles, none failed; the objective is 500ms"
-        );
+        assert!(in_words("Ping", &dots[1..2], Seconds(1.0)).starts_with("Ping: in the last cycle, 1 failed;"));
+        assert_eq!(in_words("Ping", &[], Seconds(0.5)), "Ping: no cycle has ended yet; the objective is 500ms");
     }
 }

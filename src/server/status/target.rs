@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::model::check::CheckResult;
-use crate::model::fault::Request;
+use crate::model::fault::{Fault, Request};
 use crate::model::target::ScheduleMode;
 use crate::telemetry::status::{
     CheckStatus, FailureRecord, RequestStatus, Seconds, ServerStatus, TargetDetails, TargetSummary, Timestamp,
@@ -74,6 +74,7 @@ fn head(target: &TargetSummary, now: Timestamp) -> Markup {
         div .headline {
             h1 { (tone.icon()) (target.target) }
             p .since { (since(target, now)) }
+            p .client { "Client " code { (target.client_id) } }
             // Said aloud when it changes, which the words above do every minute.
             p .hidden role="status" { (title(target)) }
             (labels(target, Place::Targets, &Filter::all()))
@@ -102,7 +103,7 @@ fn token_section(target: &TargetSummary, now: Timestamp) -> Markup {
                         (span(token.lifetime_seconds))
                         @if token.expires_in_missing { ", assumed: the server did not say" }
                     } }
-                    div { dt { "Refreshed at the latest" } dd { (moment(token.refresh)) } }
+                    div { dt { "Next one due by" } dd { (moment(token.refresh)) } }
                     @if token.scopes_missing > 0 {
                         div { dt { "Scopes not granted" } dd { (token.scopes_missing) } }
                     }
@@ -164,15 +165,16 @@ fn is_held_back(request: Request, details: &TargetDetails) -> bool {
 fn last(status: &RequestStatus, now: Timestamp) -> Markup {
     let answered = status.status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
     let took = |taken: Option<Seconds>| taken.map(latency).unwrap_or_default();
+    let was_sent = status.status.is_some() || status.fault != Some(Fault::Exporter);
     html! {
         @match (status.last_attempt, status.reason) {
             (None, _) => { "None was made yet." },
             (Some(at), Some(reason)) => {
-                strong .bad { "Failed" } " " (distance(at, now)) ": " code { (reason.as_str()) } ", " (answered)
-                " after " (took(status.duration_seconds)) "."
+                strong .bad { "Failed" } " " (distance(at, now)) ": " code { (reason.as_str()) } ", "
+                @if was_sent { (answered) " after " (took(status.duration_seconds)) "." } @else { "not sent." }
                 @match status.last_success {
                     Some(good) => { " The last good one was " (distance(good, now)) ", at " (time(good, now)) "." },
-                    None => { " None has succeeded yet." },
+                    None => { " None has succeeded since the configuration was loaded." },
                 }
             },
             (Some(at), None) => {
@@ -187,7 +189,7 @@ fn failures(failures: &[FailureRecord], now: Timestamp) -> Markup {
         section aria-labelledby="failures" {
             h2 #failures { "Last failures" }
             @if failures.is_empty() {
-                p .none { "None failed since this target is probed." }
+                p .none { "None has failed since this target has been probed." }
             } @else {
                 table .plain {
                     thead {

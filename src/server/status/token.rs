@@ -36,16 +36,22 @@ fn bar(token: &TokenStatus, next: Option<Timestamp>, now: Timestamp) -> Markup {
     };
     html! {
         svg class=(class) viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" {
-            title {
-                "Token: " (span(token.age_seconds)) " of " (span(token.lifetime_seconds)) " have passed. "
-                "At the latest " (span(token.refresh.until(token.expires)))
-                " before it expires the next one is asked for."
-            }
+            title { (in_words(token)) }
             rect class="margin" x=(latest) y="0" width=(round(WIDTH - latest)) height=(HEIGHT) {}
             rect class="age" x="0" y="0" width=(age) height=(HEIGHT) {}
             @if let Some(next) = next { path class="next" d={ "M" (next) " 0V" (HEIGHT) } {} }
         }
     }
+}
+
+/// What the bar shows.
+fn in_words(token: &TokenStatus) -> String {
+    let (age, lifetime) = (span(token.age_seconds), span(token.lifetime_seconds));
+    if token.expires_in_seconds.0 <= 0.0 {
+        return format!("Token: it lived for {lifetime} and expired {} ago.", span(token.expires_in_seconds));
+    }
+    let margin = span(token.refresh.until(token.expires));
+    format!("Token: {age} of {lifetime} have passed. The next one is due {margin} before it expires, if not sooner.")
 }
 
 fn words(token: &TokenStatus) -> Markup {
@@ -101,5 +107,6 @@ mod tests {
         assert!(drawn(149).contains("class=\"bar\""));
         assert!(drawn(150).contains("class=\"bar late\""));
         assert!(drawn(200).contains("class=\"bar expired\""));
+        assert!(drawn(260).replace('\u{a0}', " ").contains("it lived for 3 min 20 s and expired 1 min ago."));
     }
 }

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use crate::telemetry::status::{Seconds, Timestamp};
 
 const MINUTE: u64 = 60;
+const TEN_MINUTES: u64 = 10 * MINUTE;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
@@ -15,7 +16,7 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 /// Between a number and its unit, which stay on one line.
 const SPACE: char = '\u{a0}';
 
-/// A span in its two largest units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`, `84 d`.
+/// A span as exactly as matters: `45 s`, `1 min 59 s`, `12 min`, `3 h 20 min`, `2 d 4 h`, `84 d`.
 pub(super) fn span(seconds: Seconds) -> String {
     let whole = seconds.0.abs().max(0.0) as u64;
     let one = |count: u64, unit: &str| format!("{count}{SPACE}{unit}");
@@ -25,7 +26,9 @@ pub(super) fn span(seconds: Seconds) -> String {
     };
     match whole {
         0..MINUTE => one(whole, "s"),
-        MINUTE..HOUR => one(whole / MINUTE, "min"),
+        // Tokens live for minutes, too, and a cycle is half of one.
+        MINUTE..TEN_MINUTES => two(whole / MINUTE, "min", whole % MINUTE, "s"),
+        TEN_MINUTES..HOUR => one(whole / MINUTE, "min"),
         HOUR..DAY => two(whole / HOUR, "h", whole % HOUR / MINUTE, "min"),
         _ if whole < 14 * DAY => two(whole / DAY, "d", whole % DAY / HOUR, "h"),
         _ => one(whole / DAY, "d"),
@@ -105,13 +108,17 @@ mod tests {
             (0.0, "0 s"),
             (59.9, "59 s"),
             (60.0, "1 min"),
+            (61.0, "1 min 1 s"),
+            (119.9, "1 min 59 s"),
+            (599.0, "9 min 59 s"),
+            (659.0, "10 min"),
             (3599.0, "59 min"),
             (3600.0, "1 h"),
             (12_000.0, "3 h 20 min"),
             (187_200.0, "2 d 4 h"),
             (7.0 * 86_400.0, "7 d"),
             (84.5 * 86_400.0, "84 d"),
-            (-90.0, "1 min"),
+            (-90.0, "1 min 30 s"),
         ] {
             assert_eq!(span(Seconds(seconds)).replace(SPACE, " "), expected);
         }

@@ -18,7 +18,7 @@ pub use details::{AttemptRecord, CheckStatus, CycleRecord, FailureRecord, PhaseR
 pub use failure::{Blame, FailureStatus};
 pub use fleet::{Counts, FleetStatus, LastLoad};
 pub use reader::{Listing, Status};
-pub use selection::{InvalidSelection, Selection, Standing};
+pub use selection::{Blamed, InvalidSelection, Selection, Standing};
 pub use summary::{Glance, RequestStatus, Requests, State, TargetSummary, TokenStatus};
 pub use values::{Seconds, Timestamp};
 pub use warning::WarningStatus;

@@ -78,7 +78,7 @@ impl Status {
     #[must_use]
     pub fn causes(&self) -> Vec<(Cause, usize)> {
         let mut causes: Vec<(Cause, usize)> = Vec::new();
-        for cause in self.readings().iter().filter_map(|reading| reading.readings.last_cycle?.verdict.err()) {
+        for cause in self.readings().iter().filter_map(Reading::cause) {
             match causes.iter_mut().find(|(known, _)| *known == cause) {
                 Some((_, count)) => *count += 1,
                 None => causes.push((cause, 1)),

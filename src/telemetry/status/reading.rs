@@ -10,7 +10,7 @@ use crate::model::schedule::Schedule;
 use crate::model::target::{ScheduleMode, Transport};
 use crate::model::time::{Moment, Stamp};
 use crate::model::token::HeldView;
-use crate::model::warning::{Signs, Warning};
+use crate::model::warning::{Leftover, Signs, Silence, Warning};
 use crate::telemetry::readings::{LastAttempt, Readings};
 use crate::telemetry::settings::TargetSettings;
 use crate::telemetry::target::TargetMetrics;
@@ -56,6 +56,11 @@ impl Reading {
         }
     }
 
+    /// Why it fails, if it does.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        self.readings.last_cycle?.verdict.err()
+    }
+
     /// Where it stands in the list.
     pub(super) fn rank(&self) -> Rank {
         match self.state() {
@@ -81,15 +86,15 @@ impl Reading {
             client_id: target.token.client_id.clone(),
             state: self.state(),
             since: Timestamp::from_unix_millis(readings.since.unwrap_or(self.target.constants.started)),
-            failure: readings.last_cycle.and_then(|cycle| cycle.verdict.err()).map(|cause| self.failure(cause)),
+            failure: self.cause().map(|cause| self.failure(cause)),
             warnings: self.warnings().into_iter().map(|warning| self.warning(warning)).collect(),
             schedule: target.schedule,
             interval_seconds: target.interval.into(),
             last_cycle: readings.last_cycle.map(|cycle| Timestamp::from_unix_millis(cycle.ended)),
             next_cycle: self.next_cycle(),
             last_success: readings.last_success.map(Timestamp::from_unix_millis),
-            token: readings.token.held.map(|held| self.token(held)),
-            next_token_request: readings.token.next_request.map(Timestamp::from),
+            token: readings.token().held.map(|held| self.token(held)),
+            next_token_request: readings.token().next_request.map(Timestamp::from),
             requests: Requests { token: self.request(Request::Token), ping: self.request(Request::Ping) },
             glances: Vec::new(),
         }
@@ -128,7 +133,7 @@ impl Reading {
     }
 
     fn last(&self, request: Request) -> Option<&LastAttempt> {
-        self.readings.requests[request.index()].last.as_ref()
+        self.readings.last(request)
     }
 
     /// What is known of a step that failed for `cause`. In a back-off that is an attempt of a cycle before.
@@ -166,10 +171,11 @@ impl Reading {
         let outcomes: Vec<CheckOutcome> = readings.checks.iter().flatten().map(|last| last.outcome).collect();
         let time = |millis: i64| Timestamp::from_unix_millis(millis).to_wall();
         Signs {
+            silence: self.silence(),
             refresh_failure: self.refresh_failure(),
             rejected_early: readings.last_rejected_early.map(time),
             slow_in_a_row: [0, 1].map(|request| readings.requests[request].slow_in_a_row),
-            scopes_missing: readings.token.scopes_missing.unwrap_or_default(),
+            scopes_missing: readings.token().scopes_missing.unwrap_or_default(),
             checks: &outcomes,
             certificates: [0, 1].map(|request| readings.requests[request].server_chain.map(|chain| chain.earliest)),
             client_certificate: readings.requests.iter().filter_map(|seen| seen.client_certificate_expiry).min(),
@@ -178,25 +184,42 @@ impl Reading {
         .warnings(self.now.wall)
     }
 
-    /// Why the token cannot be refreshed, while the one that is held still lives.
-    fn refresh_failure(&self) -> Option<Cause> {
+    /// How long nothing has been heard of it; one whose schedule is off may wait for ever to be asked the first time.
+    fn silence(&self) -> Option<Silence> {
+        let (target, last) = (&*self.target.probed, self.readings.last_cycle);
+        let ended = last.map(|cycle| cycle.ended);
+        let began = (target.schedule == ScheduleMode::On).then_some(self.target.constants.started);
+        Some(Silence {
+            since: Timestamp::from_unix_millis(ended.or(began)?).to_wall(),
+            tolerated: Silence::tolerated(target),
+            schedule: target.schedule,
+        })
+    }
+
+    /// Why the token cannot be refreshed. Once a cycle fails for that it is no warning any more, and not before: what a
+    /// token's expiry brings is not to look better than what came before it.
+    fn refresh_failure(&self) -> Option<(Cause, Leftover)> {
+        let readings = &*self.readings;
         let reason = self.last(Request::Token)?.outcome.err()?;
-        let is_live = |held: &HeldView| self.now.moment < held.expiry.moment;
-        self.readings.token.held.as_ref().filter(|held| is_live(held))?;
-        Some(Cause { request: Request::Token, reason })
+        let held = readings.token().held?;
+        let left = if self.now.moment < held.expiry.moment { Leftover::Live } else { Leftover::Expired };
+        let failed_for = self.cause().map(|cause| cause.request);
+        let cause = Cause { request: Request::Token, reason };
+        (failed_for != Some(Request::Token)).then_some((cause, left))
     }
 
     fn warning(&self, warning: Warning) -> WarningStatus {
         let advice = warning.advice();
         let mut status = WarningStatus::new(warning.kind(), advice);
         match warning {
-            Warning::TokenRefresh(cause) => status.failure = Some(self.failure(cause)),
+            Warning::TokenRefresh(cause, _) => status.failure = Some(self.failure(cause)),
             Warning::Check(outcome, _) => status.check = Some(outcome.check),
             Warning::CertificateExpiry(request, expiry) => {
                 status.request = Some(request);
                 status.at = Some(expiry.into());
             }
-            Warning::TokenRejectedEarly(at)
+            Warning::Stalled(at, _)
+            | Warning::TokenRejectedEarly(at)
             | Warning::ClientCertificateExpiry(at)
             | Warning::ClientSecretExpiry(at) => status.at = Some(at.into()),
             Warning::Slow(request) => status.request = Some(request),
@@ -214,8 +237,8 @@ impl Reading {
             age_seconds: held.issued.moment.until(now).into(),
             expires_in_seconds: Seconds::rounded(now.seconds_until(held.expiry.moment)),
             refresh: held.expiry.wall_at(held.expiry.moment.minus(held.margin)).into(),
-            expires_in_missing: self.readings.token.expires_in_missing.unwrap_or_default(),
-            scopes_missing: self.readings.token.scopes_missing.unwrap_or_default(),
+            expires_in_missing: self.readings.token().expires_in_missing.unwrap_or_default(),
+            scopes_missing: self.readings.token().scopes_missing.unwrap_or_default(),
         }
     }
 
@@ -225,7 +248,7 @@ impl Reading {
         RequestStatus {
             url: self.target.probed.shown_url(request),
             objective_seconds: self.target.probed.latency_objective.into(),
-            last_success: self.readings.requests[request.index()].last_success.map(Timestamp::from_unix_millis),
+            last_success: self.readings.last_good(request).map(Timestamp::from_unix_millis),
             last_attempt: last.map(|attempt| Timestamp::from_unix_millis(attempt.ended)),
             duration_seconds: last.map(|attempt| attempt.duration.into()),
             status: last.and_then(|attempt| attempt.status),
@@ -242,7 +265,7 @@ impl Reading {
             certificate_expires: seen.server_chain.map(|chain| time(chain.leaf)),
             chain_expires: seen.server_chain.map(|chain| time(chain.earliest)),
             client_certificate_expires: seen.client_certificate_expiry.map(time),
-            clock_skew_seconds: seen.last.and_then(|attempt| attempt.clock_skew).map(Seconds::rounded),
+            clock_skew_seconds: self.last(request).and_then(|attempt| attempt.clock_skew).map(Seconds::rounded),
         }
     }
 }

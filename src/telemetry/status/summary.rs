@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::fault::{Fault, Reason, Request};
 use crate::model::target::ScheduleMode;
+use crate::model::warning::WarningKind;
 
 use super::failure::FailureStatus;
 use super::values::{Seconds, Timestamp};
@@ -78,6 +79,14 @@ pub struct TargetSummary {
     /// instead, and only of one target.
     #[serde(skip)]
     pub glances: Vec<Glance>,
+}
+
+impl TargetSummary {
+    /// When it was last heard of, if that is too long ago for anything here to be current.
+    #[must_use]
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        self.warnings.iter().find(|warning| warning.kind == WarningKind::Stalled)?.at
+    }
 }
 
 /// The two requests of a cycle.

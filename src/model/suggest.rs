@@ -1,7 +1,7 @@
 //! "Did you mean …?": the known word nearest to one that is not known.
 
 /// The known word that was probably meant.
-pub(super) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
     // Distance is quadratic in length, and nothing that long is near to any word here.
     if word.len() > 64 {
         return None;
