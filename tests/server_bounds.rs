@@ -12,21 +12,12 @@ use std::time::Duration;
 
 use bytes::BufMut as _;
 use oauth_probe_exporter::server::Limits;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use served::{Answer, HANGS, Served, exchange, is_closed, is_closed_by_now, patient};
+use served::{Answer, HANGS, Served, exchange, is_closed, is_closed_by_now, patient, raise_descriptor_limit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const HALF_A_HEAD: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n";
 const SCRAPE: &str = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-
-/// Clients and server are one process here.
-fn raise_descriptor_limit(needed: u64) {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
-    let enough = limit.maximum.is_none_or(|maximum| maximum >= needed);
-    assert!(enough, "this test needs {needed} descriptors: `ulimit -Hn` must be higher than {:?}", limit.maximum);
-}
 
 async fn is_scraped(served: &Served) -> bool {
     let answer = tokio::time::timeout(HANGS, served.get("/metrics")).await.expect("an answer");
@@ -46,17 +37,18 @@ async fn closed(streams: &[TcpStream], at_least: usize) -> usize {
 }
 
 #[tokio::test]
-async fn thousand_half_open_connections_delay_no_scrape() {
-    raise_descriptor_limit(4000);
+async fn thousands_of_half_open_connections_delay_no_scrape() {
+    const HALF_OPEN: usize = 2000;
+    raise_descriptor_limit(8000);
     let places = Limits::default().connections;
-    // All from one address, which is Prometheus' own, and from a thousand.
-    for addresses in [1, 1000] {
+    // All from one address, which is Prometheus' own, and each from another.
+    for addresses in [1, HALF_OPEN] {
         let served = Served::plain(patient(), 10).await;
         let mut half_open = Vec::new();
-        for number in 0..1000 {
+        for number in 0..HALF_OPEN {
             let mut stream = match addresses {
                 1 => served.connect().await,
-                _ => served.connect_from(number).await,
+                _ => served.connect_from(u32::try_from(number).unwrap()).await,
             };
             stream.write_all(HALF_A_HEAD).await.unwrap();
             half_open.push(stream);
@@ -64,8 +56,8 @@ async fn thousand_half_open_connections_delay_no_scrape() {
         for _ in 0..5 {
             assert!(is_scraped(&served).await);
         }
-        let closed = closed(&half_open, 1000 - places + 1).await;
-        assert!(closed <= 1000 - places + 5, "{closed} had to go, {addresses} addresses");
+        let closed = closed(&half_open, HALF_OPEN - places + 1).await;
+        assert!(closed <= HALF_OPEN - places + 5, "{closed} had to go, {addresses} addresses");
     }
 }
 

@@ -111,6 +111,14 @@ async fn scrapes_and_pages_come_over_one_connection_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn discovery_names_the_address_that_was_asked() {
+    let (files, served) = files_and_server(patient(), 1).await;
+    let mut sender = client(&served, &files, 65_535).await;
+    let (status, text) = text(ask(&mut sender, "/sd", ("x", "y")).await).await;
+    assert!(status == 200 && text.contains(r#"["localhost"]"#), "{status} {text}");
+}
+
+#[tokio::test]
 async fn header_list_that_is_too_long_is_refused() {
     let (files, served) = files_and_server(patient(), 1).await;
     let mut sender = client(&served, &files, 65_535).await;
@@ -246,6 +254,37 @@ async fn connection_that_has_to_go_takes_its_requests_with_it() {
     assert!(answer.status == 200 && answer.body.contains("oauth_probe_build_info"));
     let (first, _) = unread.remove(0);
     assert!(!matches!(first.into_body().data().await, Some(Ok(_))));
+}
+
+#[tokio::test]
+async fn requests_that_wait_end_with_their_connection() {
+    // None ever has its turn, and as many as may wait do.
+    let (files, served) = files_and_server(Limits { large_answers: 0, ..patient() }, 1).await;
+    for _ in 0..3 {
+        let mut sender = client(&served, &files, 65_535).await;
+        let mut waiting = JoinSet::new();
+        for _ in 0..32 {
+            waiting.spawn(ask(&mut sender, "/metrics", ("x", "y")).await);
+        }
+        until_crowded(&served, &files, true).await;
+        assert!(waiting.try_join_next().is_none(), "all of them wait");
+        drop((sender, waiting));
+        until_crowded(&served, &files, false).await;
+    }
+}
+
+/// Whether a further scrape is refused, and does not wait.
+async fn until_crowded(served: &Served, files: &Files, expected: bool) {
+    let is_so = async {
+        loop {
+            let scraping = served.get_by_tls(files.client(), "/metrics", "");
+            let answer = tokio::time::timeout(Duration::from_millis(200), scraping).await;
+            if answer.is_ok_and(|answer| answer.unwrap().status == 503) == expected {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(HANGS, is_so).await.expect("it comes to that");
 }
 
 #[tokio::test]

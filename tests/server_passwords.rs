@@ -13,8 +13,8 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use served::{Answer, Files, HANGS, Served, exchange, patient};
 use tokio::task::JoinSet;
 
-/// As long as that lasts, requests from one address find the queue full. A quarter of a second on a slow machine.
-const SLOW: u32 = 11;
+/// As long as that lasts, requests from one address find the queue full. A tenth of a second and more.
+const SLOW: u32 = 10;
 const FAST: u32 = 4;
 
 fn web_config(files: &Files, users: &[(&str, &str, u32)], more: &str) -> PathBuf {

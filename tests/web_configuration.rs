@@ -8,6 +8,7 @@ mod served;
 mod support;
 mod targets;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use exporter::{Exporter, run};
 use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 use raw_server::Authority;
-use served::{Files, HANGS, client, try_exchange};
+use served::{Files, HANGS, client, raise_descriptor_limit, try_exchange};
 use support::Prometheus;
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -260,12 +261,15 @@ async fn value(exporter: &Exporter, series: &str) -> f64 {
 /// Comes again and again with half a head, and with a password that is wrong.
 async fn attack(address: String) {
     let wrong = format!("Authorization: Basic {}\r\n", BASE64_STANDARD.encode("alice:guess"));
-    let mut half_open = Vec::new();
+    let mut half_open = VecDeque::new();
     loop {
+        tokio::task::yield_now().await;
         let Ok(mut stream) = TcpStream::connect(&address).await else { continue };
         let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /metrics HTTP/1.1\r\n").await;
-        half_open.push(stream);
-        half_open.truncate(600);
+        half_open.push_back(stream);
+        if half_open.len() > 50 {
+            half_open.pop_front();
+        }
         if let Ok(stream) = TcpStream::connect(&address).await {
             let _ = try_exchange(stream, &format!("GET / HTTP/1.0\r\n{wrong}\r\n")).await;
         }
@@ -275,6 +279,7 @@ async fn attack(address: String) {
 #[tokio::test]
 async fn attackers_do_not_disturb_the_schedule_of_the_probes() {
     const CYCLES: f64 = 8.0;
+    raise_descriptor_limit(4000);
     let clients = vec![ClientSettings::new("acme", "secret")];
     let simulator = Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap();
     let configuration = format!(

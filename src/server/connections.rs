@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_user_timeout};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -119,8 +118,6 @@ impl Service {
             why = connection.closed() => why,
         };
         tracing::debug!(peer = %connection.peer, because = why.as_str(), "connection closed");
-        // What goes on in other tasks ends too.
-        connection.close(why);
     }
 
     async fn converse(
@@ -189,7 +186,7 @@ fn over_http2<S>(stream: S, gate: Gate) -> impl GracefulConnection<Error = hyper
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    http2::Builder::new(WithConnection(Arc::clone(&gate.connection)))
+    http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(MOST_STREAMS)
         .max_header_list_size(LONGEST_HEAD as u32)
@@ -197,25 +194,6 @@ where
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .serve_connection(TokioIo::new(stream), gate)
-}
-
-/// Runs what a connection of HTTP/2 does at the same time, for as long as the connection is there.
-#[derive(Clone)]
-struct WithConnection(Arc<Connection>);
-
-impl<F> Executor<F> for WithConnection
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, stream: F) {
-        let connection = Arc::clone(&self.0);
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stream => {}
-                _why = connection.closed() => {}
-            }
-        });
-    }
 }
 
 /// The next connection.

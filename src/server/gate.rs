@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::AUTHORIZATION;
-use axum::http::{Request, Response};
+use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::{HeaderValue, Request, Response};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -50,6 +50,7 @@ impl Gate {
             Ok(()) => {
                 // Nobody behind the gate has any use for a password.
                 request.headers_mut().remove(AUTHORIZATION);
+                name_host(&mut request);
                 request.extensions_mut().insert(self.connection);
                 if protection.tls().is_some() {
                     request.extensions_mut().insert(Scheme::Https);
@@ -61,6 +62,14 @@ impl Gate {
         };
         protection.sign(&mut answer);
         answer
+    }
+}
+
+/// HTTP/2 says in the request's target what HTTP/1.1 says in `Host` (RFC 9113 §8.3.1). So it is found in one place.
+fn name_host(request: &mut Request<Body>) {
+    let Some(authority) = request.uri().authority() else { return };
+    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+        request.headers_mut().entry(HOST).or_insert(host);
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 512,
+            connections: 1024,
             head_timeout: Duration::from_secs(10),
             // Longer than most scrape intervals, so that a scrape rarely meets the end of its connection.
             idle_timeout: Duration::from_secs(150),
@@ -37,6 +37,27 @@ impl Default for Limits {
             // Half of Prometheus' usual timeout is left for the one that waits.
             large_answer_turn: Duration::from_secs(5),
             drain: Duration::from_secs(3),
+        }
+    }
+}
+
+impl Limits {
+    /// The same for a process that may open so many descriptors; the probes need most of them.
+    #[must_use]
+    pub(super) fn within(self, descriptors: Option<u64>) -> Self {
+        let affordable = descriptors.map_or(usize::MAX, |most| usize::try_from(most / 3).unwrap_or(usize::MAX));
+        Self { connections: self.connections.min(affordable).max(1), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_descriptors_are_left_to_the_probes() {
+        for (descriptors, connections) in [(None, 1024), (Some(1_000_000), 1024), (Some(1024), 341), (Some(2), 1)] {
+            assert_eq!(Limits::default().within(descriptors).connections, connections, "{descriptors:?}");
         }
     }
 }

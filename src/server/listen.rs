@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::set_ipv6_v6only;
+use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::address::{Host, ListenAddress};
@@ -43,7 +44,8 @@ impl Bound {
             let failed = |problem| BindError { address: address.clone(), problem };
             listeners.push(listen(address).await.map_err(failed)?);
         }
-        Ok(Self { listeners, limits: Limits::default(), security: Arc::new(Security::none()) })
+        let limits = Limits::default().within(getrlimit(Resource::Nofile).current);
+        Ok(Self { listeners, limits, security: Arc::new(Security::none()) })
     }
 
     /// With other bounds than the usual ones.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use oauth_probe_exporter::config::load_web;
 use oauth_probe_exporter::server::{App, Bound, Limits, Security, WebSettings};
 use oauth_probe_exporter::telemetry::Metrics;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -188,6 +189,14 @@ pub fn is_closed_by_now(stream: &TcpStream) -> bool {
         Ok(_) => false,
         Err(problem) => problem.kind() != std::io::ErrorKind::WouldBlock,
     }
+}
+
+/// Clients count too, and mostly they are in one process with the server.
+pub fn raise_descriptor_limit(needed: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    let enough = limit.maximum.is_none_or(|maximum| maximum >= needed);
+    assert!(enough, "this test needs {needed} descriptors: `ulimit -Hn` must be higher than {:?}", limit.maximum);
 }
 
 /// What a web configuration needs: a directory with certificates.
