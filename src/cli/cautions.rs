@@ -42,7 +42,7 @@ fn of_target(target: &Target, now: SystemTime) -> Vec<String> {
     if let Some((path, problem)) = api_key_file(target).and_then(unreadable) {
         found.push(format!("the API key cannot be read now: {}: {problem}", path.display()));
     }
-    found.extend(target.client_secret_expires.and_then(|expiry| expiring(expiry, now)));
+    found.extend(secret_expiring(target, now));
     for (request, host) in [(Request::Token, target.authorization_host()), (Request::Ping, target.resource_host())] {
         found.extend(on_the_way(target, request).map(|caution| format!("{caution} {host}")));
     }
@@ -53,7 +53,9 @@ fn of_target(target: &Target, now: SystemTime) -> Vec<String> {
     found
 }
 
-fn expiring(expiry: SystemTime, now: SystemTime) -> Option<String> {
+/// That the provider lets the secret run out soon, or has, as far as the configuration knows.
+pub(super) fn secret_expiring(target: &Target, now: SystemTime) -> Option<String> {
+    let expiry = target.client_secret_expires?;
     let date = humantime::format_rfc3339_seconds(expiry);
     match expiry.duration_since(now) {
         Err(_) => Some(format!("the secret expired at {date}, says client_secret_expires")),

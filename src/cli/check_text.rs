@@ -10,6 +10,7 @@ use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::{Attempt, Trace};
 use crate::model::target::Target;
 
+use super::cautions::secret_expiring;
 use super::check::Finding;
 use super::secret_file::{api_key_file, odd_secret, unreadable, unreadable_secret};
 
@@ -80,6 +81,9 @@ fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Res
     match report.verdict {
         Ok(()) => writeln!(text, "  The API accepts this client's tokens.")?,
         Err(cause) => write_cause(text, finding, cause)?,
+    }
+    if let Some(caution) = secret_expiring(target, report.ended.wall) {
+        writeln!(text, "  Soon: {caution}.")?;
     }
     let mut advice: Vec<_> = finding.checks.iter().filter_map(CheckOutcome::finding).collect();
     // Three checks can find the same.

@@ -1,5 +1,6 @@
 //! Asking for the configuration to be loaded anew, while the exporter runs, and what came of it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +10,9 @@ use crate::server::Reload;
 
 /// Requests that wait while the configuration is being loaded. Further ones wait to wait.
 const WAITING: usize = 16;
+
+/// Mistakes that the log has of a configuration that cannot be used; the answer to a request has all of them.
+const LOGGED: usize = 20;
 
 /// What is answered if nobody is there to load anything any more.
 const STOPPING: &str = "the exporter is stopping";
@@ -29,6 +33,17 @@ impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { added, removed, changed, unchanged } = self;
         write!(f, "{added} added, {removed} removed, {changed} changed, {unchanged} unchanged")
+    }
+}
+
+/// The beginning of `mistakes`, one on each line: ten thousand targets that share one would be a line of megabytes.
+pub(super) fn for_the_log(mistakes: &str) -> Cow<'_, str> {
+    match mistakes.match_indices('\n').nth(LOGGED - 1) {
+        Some((end, _)) if end + 1 < mistakes.len() => {
+            let more = mistakes[end + 1..].lines().count();
+            Cow::from(format!("{}\n… and {more} more: --config.check has all", &mistakes[..end]))
+        }
+        _ => Cow::from(mistakes),
     }
 }
 
@@ -97,6 +112,16 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn log_has_the_beginning_of_many_mistakes_and_all_of_few() {
+        let mistakes = |count: usize| (1..=count).map(|line| format!("probe.yml:{line}: wrong\n")).collect::<String>();
+        for few in [0, 1, LOGGED] {
+            assert_eq!(for_the_log(&mistakes(few)), mistakes(few), "{few}");
+        }
+        let expected = mistakes(LOGGED) + "… and 980 more: --config.check has all";
+        assert_eq!(for_the_log(&mistakes(1000)), expected);
+    }
 
     #[tokio::test]
     async fn requests_that_wait_share_one_load() {

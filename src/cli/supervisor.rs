@@ -14,7 +14,7 @@ use crate::server::Probe;
 use crate::telemetry::{Metrics, Shown};
 
 use super::observer::TargetObserver;
-use super::reload::{Changes, Outcome, ReloadRequests};
+use super::reload::{Changes, Outcome, ReloadRequests, for_the_log};
 use super::wires::wires;
 
 const PANICKED: &str = "reading the configuration failed; this is a bug of the exporter";
@@ -144,7 +144,10 @@ impl Supervisor {
             }
             Err(mistakes) => {
                 self.metrics.load_failed();
-                tracing::error!(error = mistakes.as_str(), "the configuration is not reloaded; nothing has changed");
+                tracing::error!(
+                    error = &*for_the_log(mistakes),
+                    "the configuration is not reloaded; nothing has changed"
+                );
             }
         }
     }

@@ -84,5 +84,5 @@ async fn reload(State(app): State<Arc<App>>) -> (StatusCode, String) {
 }
 
 async fn not_found() -> (StatusCode, &'static str) {
-    (StatusCode::NOT_FOUND, "404 page not found\n")
+    (StatusCode::NOT_FOUND, "404 page not found; / is the status page, and its foot has the other addresses\n")
 }
