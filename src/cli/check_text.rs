@@ -83,7 +83,7 @@ fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Res
         Err(cause) => write_cause(text, finding, cause)?,
     }
     if let Some(caution) = secret_expiring(target, report.ended.wall) {
-        writeln!(text, "  Soon: {caution}.")?;
+        writeln!(text, "  Note: {caution}.")?;
     }
     let mut advice: Vec<_> = finding.checks.iter().filter_map(CheckOutcome::finding).collect();
     // Three checks can find the same.
