@@ -53,6 +53,38 @@ async fn whole(answer: Response) -> Response {
     }
 }
 
+/// A body that holds something until it has been sent, or is given up.
+pub(super) struct Holding<H> {
+    body: AnyBody,
+    _held: H,
+}
+
+impl<H> Holding<H> {
+    pub(super) const fn new(body: AnyBody, held: H) -> Self {
+        Self { body, _held: held }
+    }
+}
+
+impl<H: Unpin> Body for Holding<H> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// Gives other tasks a turn after each piece of a body.
 ///
 /// A client on this machine reads faster than a large scrape is made, so that sending it would never have to wait.

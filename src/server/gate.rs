@@ -3,18 +3,16 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{HeaderValue, Request, Response};
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use tower::ServiceExt as _;
 
+use super::body::Holding;
 use super::connection::{Connection, RequestUnderWay};
 use super::external_url::Scheme;
 use super::security::Security;
@@ -37,7 +35,7 @@ impl Service<Request<Incoming>> for Gate {
         let gate = self.clone();
         Box::pin(async move {
             let answer = gate.answer(request.map(Body::new)).await;
-            Ok(answer.map(|body| Answer { body, _under_way: under_way }))
+            Ok(answer.map(|body| Holding::new(body, under_way)))
         })
     }
 }
@@ -73,28 +71,5 @@ fn name_host(request: &mut Request<Body>) {
     }
 }
 
-/// The body of an answer; the request is under way until it is dropped.
-pub(super) struct Answer {
-    body: Body,
-    _under_way: RequestUnderWay,
-}
-
-impl http_body::Body for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+/// An answer, with which the request ends.
+type Answer = Holding<RequestUnderWay>;

@@ -2,7 +2,6 @@
 
 mod address;
 mod api;
-mod aside;
 mod body;
 mod discovery;
 mod external_url;

@@ -1,20 +1,16 @@
 //! How many large answers are under way: each holds the numbers of all targets as they were at its beginning.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::MethodRouter;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use tokio::task::spawn_blocking;
 
 use super::App;
-use super::aside::aside;
-use super::body::compression;
+use super::body::{Holding, compression};
 use super::connection::Connection;
 use super::limits::Limits;
 use super::protection::busy;
@@ -50,14 +46,15 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// What `work` gives, done beside the threads on which probes wait. The turn lasts as long as that takes.
+    /// What `work` gives, done beside the threads on which probes wait. Once begun it is done to its end, also when nobody
+    /// waits for it any more, and the turn lasts as long as that takes.
     pub(super) async fn aside<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        aside(move || {
+        let working = spawn_blocking(move || {
             let made = work();
             drop(self);
             made
-        })
-        .await
+        });
+        working.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 }
 
@@ -72,39 +69,16 @@ async fn in_turn(
         Ok(inside) => {
             let turn = Turn { _inside: Arc::new(inside) };
             request.extensions_mut().insert(turn.clone());
-            next.run(request).await.map(|body| Body::new(Counted { body, _turn: turn }))
+            next.run(request).await.map(|body| Body::new(Holding::new(body, turn)))
         }
         Err(_crowded) => busy(format!("too many {} are under way\n", turns.kind)),
     }
 }
 
-struct Counted {
-    body: Body,
-    _turn: Turn,
-}
-
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use axum::Router;
     use axum::routing::get;
     use tokio::sync::mpsc;
@@ -112,6 +86,18 @@ mod tests {
 
     use super::*;
     use crate::server::peer::Peer;
+
+    #[tokio::test]
+    async fn work_is_done_on_another_thread_and_its_panic_is_the_callers() {
+        let limits = Limits::default();
+        let visitor = Arc::new(Connection::new(Peer::of([192, 0, 2, 1].into()), limits));
+        let inside = Turns::new("lists", &limits).turnstile.enter(&visitor).await.expect("there is room");
+        let turn = Turn { _inside: Arc::new(inside) };
+        let elsewhere = turn.clone().aside(|| thread::current().id()).await;
+        assert_ne!(elsewhere, thread::current().id());
+        let caller = tokio::spawn(turn.aside(|| panic!("as the test wants it")));
+        assert!(caller.await.is_err_and(|error| error.is_panic()));
+    }
 
     #[tokio::test]
     async fn turn_of_a_client_that_has_gone_lasts_as_long_as_what_it_began() {
