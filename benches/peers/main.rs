@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is there to print a table")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
 
+mod against;
 #[path = "../../tests/raw_server/authority.rs"]
 mod authority;
 mod bare;
@@ -45,6 +46,9 @@ struct Options {
     /// Not the comparison: samples of where the time of our fresh pings goes, taken by `perf record` into this file.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
+    /// Not the comparison: this program, another build of ours, beside the present one, both at once.
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "profile")]
+    against: Option<PathBuf>,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -68,6 +72,10 @@ fn main() -> ExitCode {
     let stage = Stage::set(serving.handle().clone(), options.warm_up, options.seconds);
     if let Some(file) = &options.profile {
         driving.block_on(ours::profile(&stage, file));
+        return ExitCode::SUCCESS;
+    }
+    if let Some(program) = &options.against {
+        driving.block_on(against::compare(&stage, program, options.rounds));
         return ExitCode::SUCCESS;
     }
     let table = Table::of(&driving.block_on(measure(&stage, options.rounds)));

@@ -8,6 +8,7 @@ use tokio::process::Command;
 use tokio::time::{interval, sleep};
 
 use crate::common::{self, PingServer, Port, Watched};
+pub(crate) use crate::exporter::PROGRAM;
 use crate::exporter::{Exporter, http};
 use crate::stage::{RATE, Stage, Turn};
 
@@ -65,13 +66,13 @@ async fn scrape_every_second(address: String) {
     }
 }
 
-fn watched(exporter: &Exporter) -> Watched {
+pub(crate) fn watched(exporter: &Exporter) -> Watched {
     let pid = exporter.pid().expect("it runs").as_raw_nonzero().get();
     Watched::process(pid.unsigned_abs())
 }
 
 /// As many targets as there are pings a second, each of them pinged every second.
-fn configuration(stage: &Stage, server: &PingServer, connection: &str) -> String {
+pub(crate) fn configuration(stage: &Stage, server: &PingServer, connection: &str) -> String {
     let (url, ca_file) = (&server.urls()[0], stage.ca_file.display());
     let mut text = format!(
         "defaults:\n  authorization_server: {url}\n  resource_server: {url}\n  client_id: acme\n  \

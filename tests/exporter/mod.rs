@@ -1,7 +1,7 @@
 //! The built program as a child process, and the little HTTP that tests speak to it.
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 /// No wait of a test is longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ANY_PORT: &str = "127.0.0.1:0";
-const PROGRAM: &str = env!("CARGO_BIN_EXE_oauth-probe-exporter");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_oauth-probe-exporter");
 
 /// What a run that ended by itself left behind.
 #[derive(Debug)]
@@ -82,21 +82,30 @@ impl Exporter {
         let path = directory.path().join("probe.yml");
         std::fs::write(&path, configuration).unwrap();
         let file = ["--config.file", path.to_str().unwrap()];
-        Self::spawn(address, &[&file, arguments].concat(), environment, directory).await
+        Self::spawn(PROGRAM.as_ref(), address, &[&file, arguments].concat(), environment, directory).await
+    }
+
+    /// Another build of the program, with this configuration file.
+    pub async fn start_program(program: &Path, configuration: &str) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let path = directory.path().join("probe.yml");
+        std::fs::write(&path, configuration).unwrap();
+        Self::spawn(program, ANY_PORT, &["--config.file", path.to_str().unwrap()], &[], directory).await
     }
 
     /// Starts `serve` without a file.
     pub async fn start_from_environment(environment: &[(&str, String)]) -> Self {
-        Self::spawn(ANY_PORT, &[], environment, Arc::new(tempfile::tempdir().unwrap())).await
+        Self::spawn(PROGRAM.as_ref(), ANY_PORT, &[], environment, Arc::new(tempfile::tempdir().unwrap())).await
     }
 
     async fn spawn(
+        program: &Path,
         address: &str,
         arguments: &[&str],
         environment: &[(&str, String)],
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
-        let mut child = Command::new(PROGRAM)
+        let mut child = Command::new(program)
             .args(["--web.listen-address", address])
             .args(arguments)
             .env_clear()
