@@ -56,14 +56,14 @@ fn main() -> ExitCode {
     let served = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let authority = Authority::new();
     let server = served.block_on(SlowServer::start(tls_config(&authority.issue("localhost", |_| {}), None)));
-    // As the exporter's own runtime is made; and there, too, requests are made on its worker threads.
-    let probing = Builder::new_multi_thread().enable_all().build().unwrap();
+    // As the exporter's threads for probing are.
+    let probing = Builder::new_current_thread().enable_all().build().unwrap();
     let ca_file = authority.ca_file();
-    let measuring = probing.spawn(async move {
+    let measuring = async {
         let probers = Probers::of(&server, &ca_file).await;
         measure(&probers, server).await
-    });
-    let measuring = async { timeout(LONGEST, measuring).await.expect("it ends").unwrap() };
+    };
+    let measuring = async { timeout(LONGEST, measuring).await.expect("it ends") };
     let table = Table::of(&probing.block_on(measuring));
     surroundings.print(&[support::Blackbox::version()]);
     println!("{table}");

@@ -12,10 +12,12 @@ use crate::stage::{Stage, Turn};
 pub(crate) async fn compare(stage: &Stage, other: &Path, rounds: usize) {
     println!("| CPU per ping, µs | {} | this build | ratio: median | least | most |", other.display());
     println!("| --- | --: | --: | --: | --: | --: |");
-    let kinds = [("HTTP", &stage.http, "fresh"), ("HTTPS", &stage.https, "fresh"), ("HTTP, `reuse`", &stage.http, "reuse")];
+    let kinds =
+        [("HTTP", &stage.http, "fresh"), ("HTTPS", &stage.https, "fresh"), ("HTTP, `reuse`", &stage.http, "reuse")];
     for (name, port, connection) in kinds {
         let (their_server, our_server) = (stage.server(port).await, stage.server(port).await);
-        let (theirs, ours) = (configuration(stage, &their_server, connection), configuration(stage, &our_server, connection));
+        let (theirs, ours) =
+            (configuration(stage, &their_server, connection), configuration(stage, &our_server, connection));
         let theirs = Exporter::start_program(other, &theirs).await;
         let ours = Exporter::start_program(ours::PROGRAM.as_ref(), &ours).await;
         let mut turns = Vec::new();
@@ -27,7 +29,8 @@ pub(crate) async fn compare(stage: &Stage, other: &Path, rounds: usize) {
         ours.terminate().await;
         let cost = |of: fn(&(Turn, Turn)) -> &Turn| median(turns.iter().map(|turn| of(turn).microseconds_per_ping()));
         let (theirs, ours) = (cost(|turn| &turn.0), cost(|turn| &turn.1));
-        let ratios = || turns.iter().map(|(theirs, ours)| ours.microseconds_per_ping() / theirs.microseconds_per_ping());
+        let ratios =
+            || turns.iter().map(|(theirs, ours)| ours.microseconds_per_ping() / theirs.microseconds_per_ping());
         let (least, most) = (ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max));
         println!("| {name} | {theirs:.0} | {ours:.0} | {:.2} | {least:.2} | {most:.2} |", median(ratios()));
     }

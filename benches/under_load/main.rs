@@ -24,7 +24,7 @@ use clap::Parser;
 use oauth_probe_exporter::client::{ClientPool, HttpWire};
 use oauth_probe_exporter::clock::{BootClock, Clock};
 use oauth_probe_exporter::model::target::Target;
-use oauth_probe_exporter::probe::{Fleet, Job};
+use oauth_probe_exporter::probe::{Fleet, Job, ProbeThreads};
 use oauth_probe_exporter::telemetry::Metrics;
 use tokio::runtime::Builder;
 use tokio::time::sleep;
@@ -59,8 +59,8 @@ fn main() -> ExitCode {
     // The server has a thread of its own, so that it does not wait for those that the client runs on.
     let serving = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = serving.block_on(PatientServer::start(options.targets));
-    // As the exporter's own runtime is made.
-    let probing = Builder::new_multi_thread().enable_all().build().unwrap();
+    // The exporter's own threads do the probing; this one only waits for them.
+    let probing = Builder::new_current_thread().enable_all().build().unwrap();
     let pings = probing.block_on(probe(&options, &server));
     let table = Table::of(&pings, &server);
     surroundings.print(&[]);
@@ -73,7 +73,7 @@ async fn probe(options: &Options, server: &PatientServer) -> Vec<Arc<Pings>> {
     let targets: Vec<Target> = (0..options.targets).map(|number| target(number, server)).collect();
     let started = BootClock.now();
     let metrics = Arc::new(Metrics::new(&reports::config(targets.clone()), started));
-    let (mut fleet, mut pool, mut all) = (Fleet::default(), ClientPool::new(), Vec::new());
+    let (mut fleet, mut pool, mut all) = (Fleet::on(ProbeThreads::start().unwrap()), ClientPool::new(), Vec::new());
     for target in targets.into_iter().map(Arc::new) {
         let pings = Arc::new(Pings::default());
         let observer = Recorder::new(Arc::clone(&metrics), metrics.target(&target.name).unwrap(), Arc::clone(&pings));

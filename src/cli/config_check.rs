@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::clock::{BootClock, Clock};
 use crate::model::fault::Request;
 use crate::model::target::{ClientAuthentication, Config, ConnectionMode, PingSettings, ScheduleMode, Target};
+use crate::probe::Fleet;
 use crate::server::{ListenAddress, Security};
 
 use super::arguments::{Common, ServeArguments};
@@ -29,7 +30,7 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
     let now = BootClock.now();
     let text = describe(&config, &served, &cautions(&config.targets, now.wall));
     // Files are opened too, so that a wrong certificate is found here and not at the start.
-    Supervisor::new(now).prepare(config).map_err(Stop::usage)?;
+    Supervisor::new(now, Fleet::default()).prepare(config).map_err(Stop::usage)?;
     setup::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

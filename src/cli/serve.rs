@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::clock::{BootClock, Clock};
+use crate::probe::{Fleet, ProbeThreads};
 use crate::server::{App, Bound, Security, WebSettings};
 
 use super::arguments::{Common, ServeArguments, WebPaths};
@@ -52,7 +53,8 @@ impl Exporter {
         paths: &WebPaths,
         security: Security,
     ) -> Result<Self, Stop> {
-        let supervisor = Supervisor::new(BootClock.now());
+        let threads = ProbeThreads::start().map_err(Stop::failed)?;
+        let supervisor = Supervisor::new(BootClock.now(), Fleet::on(threads));
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
         let web = paths.settings()?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();

@@ -67,8 +67,8 @@ impl Prepared {
 }
 
 impl Supervisor {
-    /// Nothing is probed yet.
-    pub(super) fn new(started: Stamp) -> Self {
+    /// Nothing is probed yet; `fleet` has no targets.
+    pub(super) fn new(started: Stamp, fleet: Fleet) -> Self {
         let nothing = Config { vantage: None, latency_buckets: Vec::new(), history: 0, targets: Vec::new() };
         Self {
             metrics: Arc::new(Metrics::new(&nothing, started)),
@@ -77,7 +77,7 @@ impl Supervisor {
                 on_every_series: OnEverySeries::of(&nothing),
                 pool: ClientPool::new(),
             }),
-            fleet: Fleet::default(),
+            fleet,
             started,
         }
     }

@@ -19,6 +19,7 @@ use crate::model::token::TokenState;
 use super::asking::{Asked, Asker, asking};
 use super::checks::CheckRound;
 use super::cycle::{Tools, run_cycle};
+use super::threads::{Place, ProbeThreads};
 
 /// Is told of what happens to one target. It is called between requests and must not block.
 pub trait Observer: Send + Sync + 'static {
@@ -59,9 +60,10 @@ pub struct TaskDied {
     pub source: Option<JoinError>,
 }
 
-/// The tasks of all targets; they end when it is dropped.
+/// The tasks of all targets; they end when it is dropped. By default they run where they are spawned.
 #[derive(Debug, Default)]
 pub struct Fleet {
+    threads: Option<ProbeThreads>,
     tasks: JoinSet<()>,
     /// Whose tasks they are, those that were stopped included.
     names: HashMap<Id, Arc<Target>>,
@@ -75,6 +77,7 @@ struct Running {
     target: Arc<Target>,
     token: SharedToken,
     asker: Asker,
+    place: Option<Place>,
 }
 
 /// A target's token, which outlives the task: a cycle holds it to its end, however that comes, and then the task that
@@ -97,6 +100,12 @@ impl Prober {
 }
 
 impl Fleet {
+    /// A fleet whose tasks run on these threads.
+    #[must_use]
+    pub fn on(threads: ProbeThreads) -> Self {
+        Self { threads: Some(threads), ..Self::default() }
+    }
+
     /// Starts probing a target, in place of the one that has its name. It begins with the next start of a schedule that
     /// began at `origin`, so that one that is replaced often is probed all the same; and with the token of the one
     /// before, if that is as good for it. One whose schedule is off waits to be asked.
@@ -122,22 +131,26 @@ impl Fleet {
             checks: CheckRhythm::default(),
         };
         // Not by an `async fn` that takes the actor: its future would have room for two of them.
-        let task = self.tasks.spawn(async move {
+        let acting = async move {
             loop {
                 actor.act().await;
             }
-        });
-        self.names.insert(task.id(), Arc::clone(&target));
-        running.insert(target.name.clone(), Running { task, target, token, asker });
+        };
         if let Some(before) = before {
-            before.task.abort();
+            before.end(self.threads.as_mut());
         }
+        let (place, task) = match self.threads.as_mut().and_then(|threads| threads.take(&target)) {
+            Some((place, thread)) => (Some(place), self.tasks.spawn_on(acting, &thread)),
+            None => (None, self.tasks.spawn(acting)),
+        };
+        self.names.insert(task.id(), Arc::clone(&target));
+        running.insert(target.name.clone(), Running { task, target, token, asker, place });
     }
 
     /// Stops probing the target of this name, if there is one. A cycle of it that is under way is given up.
     pub fn stop(&mut self, name: &str) {
         if let Some(running) = lock(&self.running).remove(name) {
-            running.task.abort();
+            running.end(self.threads.as_mut());
         }
     }
 
@@ -161,6 +174,15 @@ impl Fleet {
             if !source.as_ref().is_some_and(JoinError::is_cancelled) {
                 return TaskDied { target, source };
             }
+        }
+    }
+}
+
+impl Running {
+    fn end(self, threads: Option<&mut ProbeThreads>) {
+        self.task.abort();
+        if let (Some(threads), Some(place)) = (threads, self.place) {
+            threads.give_back(place);
         }
     }
 }
