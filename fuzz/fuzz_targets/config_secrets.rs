@@ -9,7 +9,8 @@ use libfuzzer_sys::fuzz_target;
 use oauth_probe_exporter::config;
 use oauth_probe_exporter_fuzz::{MARK, marked};
 
-const FILE: &str = "defaults: { timeout: 5s }
+const FILE: &str = "defaults:
+  timeout: 5s
 targets:
   - name: production
     authorization_server: https://auth.example.com
@@ -59,8 +60,9 @@ fuzz_target!(|data: &[u8]| {
     let (head, tail) = fragment.split_at(place);
     let keys = [&SECRET[..], &OPEN[..]].concat();
     let key = keys[usize::from(*key) % keys.len()];
-    let line = written(key, &format!("{head}{MARK}{tail}"));
-    for text in [with_target_key(key, &line), format!("{FILE}{line}\n"), FILE.replace("timeout: 5s", &line)] {
+    let value = format!("{head}{MARK}{tail}");
+    let in_defaults = FILE.replace("  timeout: 5s\n", &written(key, &value, 2));
+    for text in [with_target_key(key, &value), FILE.to_owned() + &written(key, &value, 0), in_defaults] {
         match config::parse(&text, "probe.yml", &|_| None) {
             Err(error) => assert!(!marked(&format!("{error} {error:?}")), "{text}\n{error}"),
             Ok(config) if SECRET.contains(&key) => {
@@ -73,18 +75,16 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// In the place of what the file says already.
-fn with_target_key(key: &str, line: &str) -> String {
-    let kept: String = FILE
-        .lines()
-        .filter(|kept| !kept.trim().starts_with(&format!("{key}:")))
-        .fold(String::new(), |kept, line| kept + line + "\n");
+fn with_target_key(key: &str, value: &str) -> String {
+    let begins = format!("{key}:");
+    let kept = FILE.lines().filter(|line| !line.trim().starts_with(&begins)).map(|line| format!("{line}\n"));
     let more = if key == "api_key" { "    checks: [api_key]\n" } else { "" };
-    format!("{kept}    {line}\n{more}")
+    kept.collect::<String>() + &written(key, value, 4) + more
 }
 
-/// `a.b` as `a: { b: … }`.
-fn written(key: &str, value: &str) -> String {
-    let mut parts = key.split('.').rev();
-    let last = parts.next().unwrap_or_default();
-    parts.fold(format!("{last}: {value}"), |inner, part| format!("{part}: {{ {inner} }}"))
+/// `a.b` as `b` below `a`, on lines of their own: between braces a comma would make a name of what is meant as a value.
+fn written(key: &str, value: &str, indent: usize) -> String {
+    let parts: Vec<&str> = key.split('.').collect();
+    let lines = parts.iter().enumerate().map(|(depth, part)| format!("{:1$}{part}:", "", indent + 2 * depth));
+    format!("{} {value}\n", lines.collect::<Vec<_>>().join("\n"))
 }
