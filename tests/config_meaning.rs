@@ -187,7 +187,7 @@ fn every_key_of_the_ping_and_of_the_connection_arrives_where_it_belongs() {
     let identity = |cert: &str, key: &str| Some(Identity { cert_file: cert.into(), key_file: key.into() });
     let proxy = Some(ProxyUrl {
         address: "http://proxy.example.com:3128".parse().expect("a URL"),
-        credentials: Some(("user".to_owned(), Secret::new("p@ss".to_owned()))),
+        credentials: Some((Secret::new("user".to_owned()), Secret::new("p@ss".to_owned()))),
     });
     let token_transport = Transport {
         ca_file: Some("auth.pem".into()),

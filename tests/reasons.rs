@@ -223,7 +223,8 @@ async fn proxy_that_cannot_be_reached_or_refuses_is_proxy() {
 async fn loopback_is_never_proxied() {
     let server = RawServer::plain(answer(200, "", PONG)).await;
     let address = "http://127.0.0.1:9".parse().unwrap();
-    let credentials = Some(("user".to_owned(), Secret::new("password".to_owned())));
+    let secret = |text: &str| Secret::new(text.to_owned());
+    let credentials = Some((secret("user"), secret("password")));
     let transport = Transport { proxy: Some(ProxyUrl { address, credentials }), ..Transport::default() };
     assert_eq!(ping(target_by(&format!("http://{}", server.address), transport), BOUND).await.result, Ok(()));
 }

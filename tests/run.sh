@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything from a fresh machine to passed tests: installs what the tests need and the machine lacks (from Debian,
-# npm and PyPI, pinned by lock files), then checks format, lints and documentation, and runs all tests.
+# npm and PyPI, pinned by lock files), then checks format, lints and documentation, runs all tests, and fuzzes a little.
 #
 # Needed beforehand: Debian 12 or 13 (or a relative of theirs) with Rust; root, or sudo, if Debian packages are missing.
 # What is fetched stays in .test-deps/ and node_modules/, both ignored by git; a second run finds it there.
@@ -18,8 +18,10 @@ usage() {
   cat <<'TEXT'
 usage: tests/run.sh [--only-setup]
 
-Sets up what the tests need, then runs cargo fmt, clippy, doc and test.
+Sets up what the tests need, then runs cargo fmt, clippy, doc and test, and fuzzes.
   --only-setup   stop before the cargo commands; afterwards plain `cargo test` works
+
+  FUZZ_SECONDS=60   how long each fuzz target runs; two run at a time
 TEXT
 }
 
@@ -110,6 +112,8 @@ set_up_rust() {
   cargo fmt --version >/dev/null 2>&1 || fail "rustfmt is missing: rustup component add rustfmt"
   cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
   has cc || install_from_debian gcc libc6-dev
+  # libFuzzer is built from its sources.
+  has c++ || install_from_debian g++
 }
 
 # Debian's package would start a Prometheus of its own on port 9090. It is unpacked here instead, and needs no root.
@@ -358,7 +362,9 @@ set_up
 [[ -z $only_setup ]] || exit 0
 
 check "format" cargo fmt --check
+check "format" cargo fmt --check --manifest-path fuzz/Cargo.toml
 check "lints" cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" check "documentation" cargo doc --locked --no-deps
 check "tests" cargo test --locked
+check "fuzzing" fuzz/run.sh
 printf '\n%s✓ everything passed in %d s%s\n' "$GREEN" "$SECONDS" "$PLAIN"

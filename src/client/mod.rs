@@ -65,6 +65,15 @@ pub enum CheckCredential<'a> {
     ApiKey,
 }
 
+/// Reads the dates of a chain, the leaf first, for those who try to confuse it.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn fuzzed_chain_expiry(chain: &[&[u8]]) -> Option<crate::model::report::ChainExpiry> {
+    let chain: Vec<_> = chain.iter().map(|certificate| (*certificate).into()).collect();
+    let (leaf, others) = chain.split_first()?;
+    certificate::chain_expiry(leaf, others)
+}
+
 /// A token request and what came of it.
 #[derive(Debug)]
 pub struct TokenExchange {

@@ -220,7 +220,7 @@ impl ClientPool {
                 let authorization = proxy
                     .credentials
                     .as_ref()
-                    .map(|(user, password)| super::request::basic(&format!("{user}:{}", password.expose())));
+                    .map(|(user, password)| super::request::basic(&format!("{}:{}", user.expose(), password.expose())));
                 Route { address: proxy.address.to_string(), authorization }
             }
             None => {

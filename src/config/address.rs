@@ -62,7 +62,7 @@ pub(super) fn proxy(text: &str) -> Result<ProxyUrl, &'static str> {
     };
     let user = decode(address.username())?;
     let password = decode(address.password().unwrap_or_default())?;
-    let credentials = (!user.is_empty() || !password.is_empty()).then(|| (user, Secret::new(password)));
+    let credentials = (!user.is_empty() || !password.is_empty()).then(|| (Secret::new(user), Secret::new(password)));
     // Neither fails on a URL with a host.
     let cleared = address.set_username("").and_then(|()| address.set_password(None));
     cleared.map(|()| ProxyUrl { address, credentials }).map_err(|()| "cannot be a proxy's URL")
@@ -145,8 +145,10 @@ mod tests {
     #[test]
     fn credentials_of_a_proxy_are_decoded_and_taken_out() {
         let parsed = proxy("http://us%40er:pa%3Ass@proxy.example:3128").expect("a proxy");
+        let secret = |text: &str| Secret::new(text.to_owned());
         assert_eq!(parsed.address.as_str(), "http://proxy.example:3128/");
-        assert_eq!(parsed.credentials, Some(("us@er".to_owned(), Secret::new("pa:ss".to_owned()))));
+        assert_eq!(parsed.credentials, Some((secret("us@er"), secret("pa:ss"))));
+        assert_eq!(format!("{:?}", parsed.credentials), "Some(([redacted], [redacted]))");
         assert_eq!(proxy("https://proxy.example").expect("a proxy").credentials, None);
         assert!(proxy("socks5://proxy.example").is_err());
         assert!(proxy("http://proxy.example/path").is_err());

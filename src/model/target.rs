@@ -221,8 +221,8 @@ pub enum Verification {
 pub struct ProxyUrl {
     /// Scheme, host and port, without userinfo.
     pub address: Url,
-    /// User and password.
-    pub credentials: Option<(String, Secret)>,
+    /// User and password. Where a proxy takes a key, that is often the user's name.
+    pub credentials: Option<(Secret, Secret)>,
 }
 
 impl ClientAuthentication {

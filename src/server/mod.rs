@@ -82,3 +82,11 @@ impl fmt::Debug for App {
         f.debug_struct("App").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
+
+/// What is answered to requests that come from no socket, for those who try to confuse it.
+#[cfg(fuzzing)]
+pub fn fuzzed_routes(app: App) -> axum::Router {
+    let limits = Limits::default();
+    let visitor = connection::Connection::new(peer::Peer::of(std::net::Ipv4Addr::LOCALHOST.into()), limits);
+    routes::router(app, &limits).layer(axum::Extension(Arc::new(visitor)))
+}

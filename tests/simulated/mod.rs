@@ -3,7 +3,7 @@
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +21,9 @@ use oauth_probe_exporter::probe::{Fleet, Job, Observer};
 
 pub const LATENCY: Duration = Duration::from_millis(40);
 
+/// How long the machine had been up when the simulation began.
+pub const SINCE_BOOT: Duration = seconds(1_000);
+
 pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
@@ -33,35 +36,51 @@ pub const fn hours(count: u64) -> Duration {
     Duration::from_secs(count * 3600)
 }
 
-/// Follows tokio's paused time, and can be made to jump ahead as suspend does to `CLOCK_BOOTTIME`.
+/// Follows tokio's paused time, and can be made to jump ahead as suspend does to `CLOCK_BOOTTIME`. Its wall time can be
+/// set to anything.
 #[derive(Clone, Debug)]
 pub struct SimClock {
     origin: tokio::time::Instant,
     suspended_millis: Arc<AtomicU64>,
+    wall_ahead_seconds: Arc<AtomicI64>,
 }
 
 impl SimClock {
     pub fn start() -> Self {
-        Self { origin: tokio::time::Instant::now(), suspended_millis: Arc::default() }
+        Self {
+            origin: tokio::time::Instant::now(),
+            suspended_millis: Arc::default(),
+            wall_ahead_seconds: Arc::default(),
+        }
     }
 
     /// Time since the start, suspend included.
     pub fn elapsed(&self) -> Duration {
-        self.origin.elapsed() + Duration::from_millis(self.suspended_millis.load(Ordering::SeqCst))
+        self.awake() + Duration::from_millis(self.suspended_millis.load(Ordering::SeqCst))
+    }
+
+    /// Time since the start for which the machine was awake.
+    pub fn awake(&self) -> Duration {
+        self.origin.elapsed()
     }
 
     pub fn suspend(&self, length: Duration) {
         self.suspended_millis.fetch_add(u64::try_from(length.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Somebody sets the wall clock so many seconds forward, or back.
+    pub fn step_wall(&self, by_seconds: i64) {
+        self.wall_ahead_seconds.fetch_add(by_seconds, Ordering::SeqCst);
     }
 }
 
 impl Clock for SimClock {
     fn now(&self) -> Stamp {
         let elapsed = self.elapsed();
-        Stamp {
-            moment: Moment::since_boot(seconds(1_000) + elapsed),
-            wall: SystemTime::UNIX_EPOCH + seconds(1_700_000_000) + elapsed,
-        }
+        let wall = SystemTime::UNIX_EPOCH + seconds(1_700_000_000) + elapsed;
+        let ahead = self.wall_ahead_seconds.load(Ordering::SeqCst);
+        let by = seconds(ahead.unsigned_abs());
+        Stamp { moment: Moment::since_boot(SINCE_BOOT + elapsed), wall: if ahead < 0 { wall - by } else { wall + by } }
     }
 
     async fn sleep_until(&self, moment: Moment) {

@@ -54,7 +54,8 @@ fn hidden(target: &Target) -> Target {
     target.checks.api_key.iter_mut().for_each(hide_source);
     for transport in [&mut target.token.transport, &mut target.ping.transport] {
         if let Some(proxy) = &mut transport.proxy {
-            proxy.credentials = proxy.credentials.take().map(|_| ("someone".to_owned(), Secret::new(String::new())));
+            proxy.credentials =
+                proxy.credentials.take().map(|_| (Secret::new(String::new()), Secret::new(String::new())));
         }
     }
     hide_query(&mut target.token.endpoint);
