@@ -11,8 +11,8 @@ use crate::model::target::{Config, ScheduleMode, Target};
 use crate::model::time::Stamp;
 
 use super::exposition::Exposition;
+use super::histogram::Bounds;
 use super::own::{OwnFamilies, schedule_lag};
-use super::readings::Bounds;
 use super::status::{LastLoad, Status};
 use super::target::TargetMetrics;
 

@@ -3,6 +3,7 @@
 pub mod catalogue;
 mod exposition;
 mod family;
+mod histogram;
 mod history;
 pub mod logging;
 mod metrics;

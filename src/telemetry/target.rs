@@ -8,8 +8,9 @@ use crate::model::report::CycleReport;
 use crate::model::target::{ScheduleMode, Target};
 use crate::model::time::Stamp;
 
+use super::histogram::Bounds;
 use super::history::History;
-use super::readings::{Bounds, Readings, unix_millis};
+use super::readings::{Readings, unix_millis};
 use super::text::render_labels;
 
 /// The metrics of one target.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::family::Family;
-use super::readings::{Bounds, Histogram};
+use super::histogram::{Bounds, Histogram};
 
 /// A sample's value.
 #[derive(Clone, Copy, Debug, PartialEq)]
