@@ -106,6 +106,22 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
             });
         },
     ),
+    counter(
+        "oauth_probe_sent_requests_total",
+        &["request"],
+        "Requests that were sent: those whose duration is observed.",
+        |view, out| {
+            each_request(|request| {
+                out.put(&[request.as_str()], Value::Count(view.request(request).duration.count()));
+            });
+        },
+    ),
+    counter(
+        "oauth_probe_slow_requests_total",
+        &["request"],
+        "Requests that were sent and took longer than latency_objective.",
+        |view, out| each_request(|request| out.put(&[request.as_str()], Value::Count(view.request(request).slow))),
+    ),
     gauge(
         "oauth_probe_request_last_success_timestamp_seconds",
         &["request"],

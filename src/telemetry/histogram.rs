@@ -54,6 +54,11 @@ impl Histogram {
         self.counts.iter().copied()
     }
 
+    /// All observations.
+    pub(super) fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
     /// Sum of all observations, in seconds.
     pub(super) const fn sum(&self) -> f64 {
         self.sum

@@ -77,6 +77,8 @@ pub(super) enum Pinged {
 #[derive(Clone, Debug)]
 pub(super) struct RequestReadings {
     pub(super) attempts: u64,
+    /// Those that were sent and took longer than the objective.
+    pub(super) slow: u64,
     /// By [`Fault::index`]; one of the five never occurs.
     pub(super) failures: [u64; Fault::ALL.len()],
     pub(super) connections_opened: u64,
@@ -110,6 +112,7 @@ impl Readings {
     pub(super) fn new(bounds: &Bounds) -> Self {
         let request = RequestReadings {
             attempts: 0,
+            slow: 0,
             failures: [0; Fault::ALL.len()],
             connections_opened: 0,
             last: None,
@@ -209,14 +212,16 @@ impl RequestReadings {
         // A connection that is used again brings no certificates, and a secret that cannot be read uses none.
         self.server_chain = trace.server_chain.or(self.server_chain);
         self.client_certificate_expiry = trace.client_certificate_expiry.or(self.client_certificate_expiry);
+        let is_slow = trace.duration > bounds.objective;
         if trace.sent {
+            self.slow += u64::from(is_slow);
             self.duration.observe(trace.duration, bounds);
         }
         let ended = unix_millis(trace.started.wall_at(trace.started.moment.plus(trace.duration)));
         match attempt.result {
             Ok(_) => {
                 self.last_success = Some(ended);
-                self.slow_in_a_row = if trace.duration > bounds.objective { self.slow_in_a_row + 1 } else { 0 };
+                self.slow_in_a_row = if is_slow { self.slow_in_a_row + 1 } else { 0 };
             }
             Err(failure) => {
                 self.failures[failure.reason.fault(attempt.request).index()] += 1;
