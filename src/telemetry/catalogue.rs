@@ -5,7 +5,7 @@ use crate::model::fault::{Cause, Fault, Request};
 use crate::model::token::Trigger;
 
 use super::family::{Family, Kind, PerTarget, counter, gauge, histogram, own_gauge};
-use super::text::{Samples, Value};
+use super::samples::{Samples, Value};
 use super::view::{seconds, timestamp};
 
 /// All families of this exporter, in the order in which they are shown; `process_*` are the `prometheus` crate's.
@@ -137,10 +137,7 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
         &["request"],
         "Duration of every request that was sent, from its start to the end of the answer's body or to the failure.",
         |view, out| {
-            each_request(|request| {
-                let duration = &view.request(request).duration;
-                out.put_histogram(&[request.as_str()], duration, &view.constants.bounds);
-            });
+            each_request(|request| out.put_histogram(&[request.as_str()], &view.request(request).duration));
         },
     ),
     gauge(
