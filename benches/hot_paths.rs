@@ -17,15 +17,17 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use oauth_probe_exporter::client::{CheckCredential, CheckExchange, PingExchange, TokenExchange, Wire};
 use oauth_probe_exporter::clock::{BootClock, Clock};
 use oauth_probe_exporter::config;
 use oauth_probe_exporter::model::fault::Request::{Ping, Token};
+use oauth_probe_exporter::model::histograms::Histograms;
 use oauth_probe_exporter::model::report::{Achievement::Ponged, Achievement::TokenRefreshed, CycleReport, Trace};
 use oauth_probe_exporter::model::response::{judge_ping, judge_token};
 use oauth_probe_exporter::model::secret::{AccessToken, Fingerprint};
-use oauth_probe_exporter::model::target::Target;
+use oauth_probe_exporter::model::target::{Config, Target};
 use oauth_probe_exporter::model::token::{TokenState, Trigger};
 use oauth_probe_exporter::probe::{Tools, run_cycle};
 use oauth_probe_exporter::telemetry::{Metrics, logging};
@@ -113,18 +115,26 @@ fn answers(criterion: &mut Criterion) {
 }
 
 fn record(criterion: &mut Criterion) {
-    let metrics = metrics(1);
+    let metrics = metrics(1, Histograms::Classic);
     let (target, report) = (metrics.target("target-0").unwrap(), report());
     criterion.bench_function("record a report", |bencher| bencher.iter(|| target.record(black_box(&report))));
 }
 
 fn exposition(criterion: &mut Criterion) {
-    let metrics = metrics(10_000);
-    let scrape = || metrics.exposition(at(60.0), None).map(|chunk| chunk.len() as u64).sum::<u64>();
+    let text = metrics(10_000, Histograms::Classic);
+    let native = metrics(10_000, Histograms::Native);
+    let as_text = || bytes(text.exposition(at(60.0), None));
+    let as_protobuf = || bytes(native.protobuf(at(60.0), None).unwrap());
     let mut group = criterion.benchmark_group("exposition");
-    group.sample_size(10).throughput(Throughput::Bytes(scrape()));
-    group.bench_function("10,000 targets", |bencher| bencher.iter(scrape));
+    group.sample_size(10).throughput(Throughput::Bytes(as_text()));
+    group.bench_function("10,000 targets", |bencher| bencher.iter(as_text));
+    group.throughput(Throughput::Bytes(as_protobuf()));
+    group.bench_function("10,000 targets, protobuf", |bencher| bencher.iter(as_protobuf));
     group.finish();
+}
+
+fn bytes(chunks: impl Iterator<Item = Bytes>) -> u64 {
+    chunks.map(|chunk| chunk.len() as u64).sum()
 }
 
 fn log_line(criterion: &mut Criterion) {
@@ -173,13 +183,13 @@ fn configuration(criterion: &mut Criterion) {
 }
 
 /// Of so many targets that have had a cycle.
-fn metrics(targets: usize) -> Metrics {
+fn metrics(targets: usize, histograms: Histograms) -> Metrics {
     let named = |number| Target {
         name: format!("target-{number}"),
         labels: [("environment", "production"), ("team", "team-7")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         ..targets::target("https://api.example.com")
     };
-    let metrics = Metrics::new(&reports::config((0..targets).map(named).collect()), at(0.0));
+    let metrics = Metrics::new(&Config { histograms, ..reports::config((0..targets).map(named).collect()) }, at(0.0));
     (0..targets).for_each(|number| metrics.target(&format!("target-{number}")).unwrap().record(&report()));
     metrics
 }

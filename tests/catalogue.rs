@@ -83,6 +83,18 @@ const PROMISED: &[(&str, &str, &[&str], &str)] = &[
         "Failed attempts at a request by whose fault it was.",
     ),
     (
+        "oauth_probe_sent_requests_total",
+        "counter",
+        &["request"],
+        "Requests that were sent: those whose duration is observed.",
+    ),
+    (
+        "oauth_probe_slow_requests_total",
+        "counter",
+        &["request"],
+        "Requests that were sent and took longer than latency_objective.",
+    ),
+    (
         "oauth_probe_request_last_success_timestamp_seconds",
         "gauge",
         &["request"],

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use oauth_probe_exporter::config;
 use oauth_probe_exporter::model::check::{Check, CheckSettings};
+use oauth_probe_exporter::model::histograms::Histograms;
 use oauth_probe_exporter::model::secret::Secret;
 use oauth_probe_exporter::model::target::{
     BasicEncoding, ClientAuthentication, Config, ConnectionMode, Expectation, Identity, ProxyUrl, ScheduleMode,
@@ -31,6 +32,7 @@ const SMALLEST: &str = "targets:
 const EVERY_KEY: &str = r#"
 vantage: berlin
 latency_buckets: [10ms, 100ms, 1s]
+metrics: { histograms: native }
 history: 50
 defaults:
   interval: 1m
@@ -116,7 +118,7 @@ fn the_smallest_file_means_the_documented_defaults() {
     let config = parse(SMALLEST);
     assert_eq!(config.vantage, None);
     assert_eq!(config.latency_buckets, [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
-    assert_eq!(config.history, 200);
+    assert_eq!((config.histograms, config.history), (Histograms::Classic, 200));
     let target = only(config);
     assert_eq!(target.name, "production");
     assert_eq!((target.interval, target.timeout), (seconds(30), seconds(10)));
@@ -148,6 +150,7 @@ fn every_key_arrives_where_it_belongs() {
     let config = parse(EVERY_KEY);
     assert_eq!(config.vantage.as_deref(), Some("berlin"));
     assert_eq!((config.latency_buckets.as_slice(), config.history), ([0.01, 0.1, 1.0].as_slice(), 50));
+    assert_eq!(config.histograms, Histograms::Native);
     let target = only(config);
     assert_eq!((target.interval, target.timeout), (seconds(20), Duration::from_millis(5500)));
     assert_eq!((target.schedule, target.latency_objective), (ScheduleMode::Off, Duration::from_millis(250)));

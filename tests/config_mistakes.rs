@@ -45,12 +45,27 @@ fn top_level_keys_that_are_refused() {
         ("latency_buckets: [1s, 1s]", "latency_buckets: does not ascend; write each bound once, the smallest first"),
         ("latency_buckets: [0s]", "latency_buckets: is too short; write at least `1ms`"),
         ("latency_buckets: [0.5]", "latency_buckets: has no unit; write a duration such as `30s`, `5m` or `250ms`"),
+        ("metrics: native", "metrics: is not a mapping; write keys below it, indented"),
+        ("metrics: { histograms: }", "metrics.histograms: has no value; write one of `classic`, `native`"),
+        ("metrics: { histograms: both }", "metrics.histograms: is not known; write one of `classic`, `native`"),
+        (
+            "metrics: { histograms: nativ }",
+            "metrics.histograms: is none of `classic`, `native`; did you mean `native`?",
+        ),
+        ("metrics: { buckets: 3 }", "metrics.buckets: unknown key; known here: histograms"),
+        (
+            "histograms: native",
+            "histograms: unknown key; known here: vantage, latency_buckets, metrics, history, defaults, targets",
+        ),
         ("defaults: []", "defaults: is not a mapping; write keys below it, indented"),
         ("defaults: { name: x }", "defaults: name: belongs to one target; write it there"),
         ("target: []", "target: unknown key; did you mean `targets`?"),
         ("interval: 5s", "interval: unknown key at the top level; write it below `defaults` or in a target"),
         ("<<: {}", "<<: merge keys are not part of YAML 1.2; write common keys below `defaults`"),
-        ("modules: {}", "modules: unknown key; known here: vantage, latency_buckets, history, defaults, targets"),
+        (
+            "modules: {}",
+            "modules: unknown key; known here: vantage, latency_buckets, metrics, history, defaults, targets",
+        ),
         ("history: 5\nhistory: 6", "history: the key is here twice, first in line 7; keep one"),
     ];
     for (text, expected) in table {

@@ -24,6 +24,8 @@ const SMALLEST: &str = "targets:
 const AWKWARD: &str = r##"
 vantage: "on: # 7"
 latency_buckets: [1ms, 1s 500ms]
+metrics:
+  histograms: native
 history: 0
 targets:
   - name: "\"5\" 'ä' {a}: [b], #c"
@@ -66,6 +68,8 @@ fn smallest_file_is_shown_with_every_default() {
 
 # vantage: no label of that name
 latency_buckets: [5ms, 10ms, 25ms, 50ms, 100ms, 250ms, 500ms, 1s, 2s 500ms, 5s, 10s]
+metrics:
+  histograms: classic
 history: 200
 targets:
   - name: production

@@ -1,6 +1,7 @@
 //! The text of a scrape, judged by `promtool` and by the `prometheus` crate; its chunks, escapes and filters.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod awkward;
 mod judge;
 mod reports;
 mod support;
@@ -9,81 +10,11 @@ mod targets;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use oauth_probe_exporter::model::check::{Check, CheckOutcome};
-use oauth_probe_exporter::model::fault::Reason;
-use oauth_probe_exporter::model::fault::Request::{Ping, Token};
-use oauth_probe_exporter::model::report::Achievement::{Ponged, TokenRefreshed, TokenUnchanged};
-use oauth_probe_exporter::model::report::CycleReport;
-use oauth_probe_exporter::model::target::{Config, Target};
-use oauth_probe_exporter::model::token::{TokenView, Trigger};
+use awkward::{AWKWARD, awkward_config, awkward_metrics, made, named, past};
 use oauth_probe_exporter::telemetry::Metrics;
 use oauth_probe_exporter::telemetry::catalogue::families;
-use reports::{Sample, Scrape, answered, at, cause, checked, config, cycle, failed, held, join, text, unsent};
-
-const AWKWARD: [&str; 5] = ["plain", "quote\"d", "back\\slash\\n", "two\nlines", "größe 東京 \u{1F600}"];
-
-fn named(name: &str) -> Target {
-    Target {
-        name: name.to_owned(),
-        labels: [("environment".to_owned(), format!("of {name}"))].into(),
-        client_secret_expires: Some(at(1e6).wall),
-        latency_objective: Duration::from_millis(250),
-        ..targets::target("https://auth.example.com")
-    }
-}
-
-/// One target for each awkward name, each with a different past; the first has none.
-fn awkward_config() -> Config {
-    Config { vantage: Some("rack \"7\"".to_owned()), ..config(AWKWARD.map(named).into()) }
-}
-
-fn past(target: usize) -> Vec<CycleReport> {
-    let good = |started: f64| {
-        let token = answered(Token, TokenRefreshed(Trigger::Initial), started, 0.123_456_789);
-        let ping = answered(Ping, Ponged, started + 0.25, 0.04);
-        cycle(started, started + 0.5, Ok(()), vec![token, ping], held(started, 600.0))
-    };
-    let rejected = || {
-        let mut early = failed(Ping, Reason::TokenRejected, Some(401), 60.0, 0.02);
-        early.rejected_early = true;
-        let again = answered(Token, TokenUnchanged, 60.1, 6.0);
-        let view = TokenView {
-            expires_in_missing: Some(true),
-            scopes_missing: Some(["a", "b"].map(str::to_owned).into()),
-            ..held(0.0, 30.0)
-        };
-        cycle(60.0, 67.0, Err(cause(Ping, Reason::TokenRejected)), vec![early, again], view)
-    };
-    let unresolved = || {
-        let attempt = unsent(Token, Reason::Dns, 90.0, 0.7);
-        cycle(90.0, 90.7, Err(cause(Token, Reason::Dns)), vec![attempt], TokenView::default())
-    };
-    match target {
-        0 => Vec::new(),
-        1 => vec![good(0.0)],
-        2 => vec![good(0.0), good(30.0), rejected()],
-        3 => vec![good(0.0), rejected(), unresolved()],
-        _ => vec![unresolved(), unresolved(), good(120.0)],
-    }
-}
-
-/// The checks of each target: none, and one more for each that follows.
-fn made(target: usize) -> Vec<CheckOutcome> {
-    let statuses = [Some(401), None, Some(403), Some(200)];
-    Check::ALL.into_iter().zip(statuses).map(|(check, status)| checked(check, status)).take(target).collect()
-}
-
-fn awkward_metrics() -> Metrics {
-    let metrics = Metrics::new(&awkward_config(), at(0.0));
-    for (index, name) in AWKWARD.into_iter().enumerate() {
-        past(index).iter().for_each(|report| metrics.target(name).unwrap().record(report));
-        metrics.target(name).unwrap().record_skipped(index as u64);
-        made(index).iter().for_each(|outcome| metrics.target(name).unwrap().record_check(outcome));
-    }
-    metrics
-}
+use reports::{Sample, Scrape, at, config, join, text};
 
 /// Lines that compare equal whatever the order of samples and of labels.
 fn canonical(text: &str) -> BTreeSet<String> {

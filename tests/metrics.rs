@@ -53,6 +53,8 @@ fn counters_and_histograms_are_there_at_zero_from_the_first_scrape() {
         ("skipped_cycles_total", 1),
         ("requests_total", 2),
         ("request_failures_total", 8),
+        ("sent_requests_total", 2),
+        ("slow_requests_total", 2),
         ("connections_opened_total", 2),
         ("token_refreshes_total", 5),
         ("token_unchanged_total", 1),
@@ -256,6 +258,19 @@ fn only_requests_that_were_sent_have_a_duration() {
     assert_eq!(scrape.one("request_duration_seconds_sum", &[("request", "ping")]), 10.0);
     assert_eq!(scrape.one("request_duration_seconds_bucket", &[("request", "ping"), ("le", "+Inf")]), 1.0);
     assert_eq!(scrape.one("request_duration_seconds_bucket", &[("request", "ping"), ("le", "5")]), 0.0);
+}
+
+#[test]
+fn slow_is_what_was_sent_and_took_longer_than_the_objective() {
+    let mut target = target();
+    target.latency_objective = Duration::from_millis(300);
+    let pings = [0.3, 0.301].map(|duration| answered(Ping, Ponged, 0.0, duration));
+    let timed_out = failed(Ping, Reason::ResponseTimeout, None, 1.0, 10.0);
+    let attempts = [pings.into(), vec![timed_out, unsent(Ping, Reason::ConnectTimeout, 0.0, 10.0)]].concat();
+    let verdict = Err(cause(Ping, Reason::ConnectTimeout));
+    let scrape = scrape_of(target, &[cycle(0.0, 22.0, verdict, attempts, held(0.0, 60.0))], 22.0);
+    let counts = ["requests_total", "sent_requests_total", "slow_requests_total"];
+    assert_eq!(counts.map(|name| scrape.one(name, &[("request", "ping")])), [4.0, 3.0, 2.0]);
 }
 
 #[test]

@@ -75,7 +75,14 @@ fn tables_are_those_of_the_code() {
 #[test]
 fn metrics_named_in_the_texts_exist() {
     let known: Vec<_> = families().map(|family| family.name).collect();
-    for file in ["README.md", "docs/configuration.md", "docs/probe-and-discovery.md", "ARCHITECTURE.md"] {
+    for file in [
+        "README.md",
+        "docs/configuration.md",
+        "docs/native-histograms.md",
+        "docs/native-histograms.md",
+        "docs/probe-and-discovery.md",
+        "ARCHITECTURE.md",
+    ] {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
             let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word);

@@ -171,6 +171,21 @@ async fn another_vantage_or_other_buckets_show_on_every_series() {
 }
 
 #[tokio::test]
+async fn other_histograms_are_a_change_of_every_target_and_keep_the_token() {
+    let simulator = simulator(&["kept"]).await;
+    let targets = configuration(&simulator, &[("kept", "")]);
+    let exporter = Exporter::start(&targets).await;
+    until_it_works(&exporter, "kept").await;
+    for changes in ["1 changed, 0 unchanged\n", "0 changed, 1 unchanged\n"] {
+        exporter.write_configuration(&format!("metrics: {{ histograms: native }}\n{targets}"));
+        let answer = exporter.reload().await;
+        assert!(answer.text().ends_with(changes), "{}", answer.text());
+    }
+    until_it_works(&exporter, "kept").await;
+    assert_eq!(simulator.control().counts("kept").token_requests, 1);
+}
+
+#[tokio::test]
 async fn what_was_read_from_the_environment_is_read_again_and_unchanged() {
     let simulator = simulator(&["acme"]).await;
     let exporter = Exporter::start_from_environment(&[

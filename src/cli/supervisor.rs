@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
+use crate::model::histograms::Histograms;
 use crate::model::target::{Config, ScheduleMode, Target};
 use crate::model::time::Stamp;
 use crate::probe::{Fleet, Job, TaskDied};
@@ -45,6 +46,7 @@ struct InForce {
 struct OnEverySeries {
     vantage: Option<String>,
     latency_buckets: Vec<f64>,
+    histograms: Histograms,
 }
 
 /// A configuration that can come into force: nothing can go wrong with it any more.
@@ -69,7 +71,13 @@ impl Prepared {
 impl Supervisor {
     /// Nothing is probed yet; `fleet` has no targets.
     pub(super) fn new(started: Stamp, fleet: Fleet) -> Self {
-        let nothing = Config { vantage: None, latency_buckets: Vec::new(), history: 0, targets: Vec::new() };
+        let nothing = Config {
+            vantage: None,
+            latency_buckets: Vec::new(),
+            histograms: Histograms::Classic,
+            history: 0,
+            targets: Vec::new(),
+        };
         Self {
             metrics: Arc::new(Metrics::new(&nothing, started)),
             in_force: Arc::new(InForce {
@@ -196,6 +204,7 @@ fn job(target: Arc<Target>, wire: HttpWire, shown: &Shown, metrics: &Arc<Metrics
 
 impl OnEverySeries {
     fn of(config: &Config) -> Self {
-        Self { vantage: config.vantage.clone(), latency_buckets: config.latency_buckets.clone() }
+        let Config { vantage, latency_buckets, histograms, .. } = config;
+        Self { vantage: vantage.clone(), latency_buckets: latency_buckets.clone(), histograms: *histograms }
     }
 }

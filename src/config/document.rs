@@ -13,6 +13,7 @@ use super::resolve::Resolver;
 use super::setting::{Origin, Overlay, Setting};
 use super::yaml::{self, Content, Node};
 use super::{Environment, foreign, scalars};
+use crate::model::histograms::Histograms;
 use crate::model::target::{Config, Target};
 
 const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -70,6 +71,10 @@ fn read_root(root: &Node<'_>, directory: &Path, environment: Environment<'_>, re
     let mut fields = Spot { node: root, place, report }.fields()?;
     let vantage = fields.take("vantage", |spot| scalars::plain_text(spot, "name where this exporter stands"));
     let latency_buckets = fields.take("latency_buckets", latency_buckets);
+    let histograms = fields.section("metrics", |fields| {
+        let choices = Histograms::ALL.map(|form| (form.as_str(), form));
+        fields.take("histograms", |spot| scalars::choice(spot, &choices)).or_default(Histograms::default())
+    });
     let history = fields.take("history", |spot| scalars::integer(spot, &(0..=10_000_usize)));
     let defaults = fields.map("defaults", read_defaults);
     let targets = fields.take("targets", |spot| read_targets(spot, &defaults, directory, environment));
@@ -82,6 +87,7 @@ fn read_root(root: &Node<'_>, directory: &Path, environment: Environment<'_>, re
     Some(Config {
         vantage: vantage.value().cloned(),
         latency_buckets: latency_buckets.or_default(LATENCY_BUCKETS.to_vec()),
+        histograms,
         history: history.or_default(HISTORY),
         ..config_of(targets.value)
     })
@@ -102,7 +108,8 @@ fn refuse_whole(report: &mut Report, line: usize, what: &str) {
 /// The given targets, and the defaults for everything beside them.
 pub(super) fn config_of(targets: Vec<Target>) -> Config {
     let targets = targets.into_iter().map(Arc::new).collect();
-    Config { vantage: None, latency_buckets: LATENCY_BUCKETS.to_vec(), history: HISTORY, targets }
+    let histograms = Histograms::default();
+    Config { vantage: None, latency_buckets: LATENCY_BUCKETS.to_vec(), histograms, history: HISTORY, targets }
 }
 
 fn read_targets(

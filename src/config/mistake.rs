@@ -116,7 +116,7 @@ fn is_showable(key: &str) -> bool {
 }
 
 /// Keys of the top level, of a target, and of its sections: to recognise one that is written at another level.
-const TOP_KEYS: [&str; 5] = ["vantage", "latency_buckets", "history", "defaults", "targets"];
+const TOP_KEYS: [&str; 6] = ["vantage", "latency_buckets", "metrics", "history", "defaults", "targets"];
 const TARGET_KEYS: [&str; 22] = [
     "authorization_server",
     "resource_server",

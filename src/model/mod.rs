@@ -9,6 +9,7 @@ pub mod check_rhythm;
 mod expired_token;
 pub mod fault;
 mod held_token;
+pub mod histograms;
 pub mod lifetime;
 pub mod password_hash;
 pub mod report;

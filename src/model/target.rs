@@ -11,6 +11,7 @@ use url::{Host, Url};
 use super::assertion::{Assertion, AssertionKey};
 use super::check::CheckSettings;
 use super::fault::Request;
+use super::histograms::Histograms;
 use super::secret::Secret;
 
 /// Everything the exporter was told to do.
@@ -20,6 +21,8 @@ pub struct Config {
     pub vantage: Option<String>,
     /// Upper bounds of the latency histograms, in seconds, ascending.
     pub latency_buckets: Vec<f64>,
+    /// How latencies are kept and shown.
+    pub histograms: Histograms,
     /// Cycles kept per target for the status page.
     pub history: usize,
     /// What is probed; names are distinct. Shared by everything that works on a target or shows it.

@@ -1,5 +1,6 @@
 //! Inbound HTTP: where it listens, what it bounds, what it answers. The one place that serves with axum.
 
+mod accept;
 mod address;
 mod api;
 mod body;

@@ -24,5 +24,5 @@ pub(super) async fn probe(State(app): State<Arc<App>>, RawQuery(query): RawQuery
         Some(patience) => drop(tokio::time::timeout(patience, ended).await),
         None => ended.await,
     }
-    show(&app, &names)
+    show(&app, &names, &headers)
 }

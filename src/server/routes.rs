@@ -6,14 +6,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION, VARY};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use url::form_urlencoded;
 
+use crate::model::histograms::Histograms;
+
 use super::App;
+use super::accept::{PROTOBUF, prefers_protobuf};
 use super::api;
 use super::body::{Chunks, Paced, compressed_whole};
 use super::discovery::discover;
@@ -52,8 +55,8 @@ pub(super) fn router(app: App, limits: &Limits) -> Router {
 }
 
 /// `?target=NAME`, repeatable, limits what is shown to these targets.
-async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    show(&app, &target_names(query.as_deref().unwrap_or_default()))
+async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    show(&app, &target_names(query.as_deref().unwrap_or_default()), &headers)
 }
 
 /// Every `target=NAME` of a query.
@@ -61,14 +64,24 @@ pub(super) fn target_names(query: &str) -> Vec<Cow<'_, str>> {
     form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "target").map(|(_, name)| name).collect()
 }
 
-/// The metrics of these targets; of all, if none is named.
-pub(super) fn show(app: &App, names: &[Cow<'_, str>]) -> Response {
+/// The metrics of these targets; of all, if none is named. In which form, `headers` may have a say in.
+pub(super) fn show(app: &App, names: &[Cow<'_, str>], headers: &HeaderMap) -> Response {
     if let Some(unknown) = names.iter().find(|name| app.metrics.target(name).is_none()) {
         return (StatusCode::NOT_FOUND, format!("no target is named {unknown:?}\n")).into_response();
     }
     let only: Vec<&str> = names.iter().map(|name| &**name).collect();
-    let exposition = app.metrics.exposition((app.now)(), (!only.is_empty()).then_some(&only));
-    ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(Chunks(exposition))).into_response()
+    let (now, only) = ((app.now)(), (!only.is_empty()).then_some(&*only));
+    let text = || ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(Chunks(app.metrics.exposition(now, only)))).into_response();
+    match app.metrics.shown().histograms() {
+        Histograms::Classic => text(),
+        Histograms::Native => {
+            let protobuf = prefers_protobuf(headers).then(|| app.metrics.protobuf(now, only)).flatten();
+            let answer = protobuf.map_or_else(text, |exposition| {
+                ([(CONTENT_TYPE, PROTOBUF)], Body::new(Chunks(exposition))).into_response()
+            });
+            ([(VARY, ACCEPT.as_str())], answer).into_response()
+        }
+    }
 }
 
 /// As Prometheus answers, with what it leaves to the log: what has changed, or every mistake.

@@ -5,7 +5,7 @@ use crate::model::fault::{Cause, Fault, Request};
 use crate::model::token::Trigger;
 
 use super::family::{Family, Kind, PerTarget, counter, gauge, histogram, own_gauge};
-use super::text::{Samples, Value};
+use super::samples::{Samples, Value};
 use super::view::{seconds, timestamp};
 
 /// All families of this exporter, in the order in which they are shown; `process_*` are the `prometheus` crate's.
@@ -106,6 +106,22 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
             });
         },
     ),
+    counter(
+        "oauth_probe_sent_requests_total",
+        &["request"],
+        "Requests that were sent: those whose duration is observed.",
+        |view, out| {
+            each_request(|request| {
+                out.put(&[request.as_str()], Value::Count(view.request(request).duration.count()));
+            });
+        },
+    ),
+    counter(
+        "oauth_probe_slow_requests_total",
+        &["request"],
+        "Requests that were sent and took longer than latency_objective.",
+        |view, out| each_request(|request| out.put(&[request.as_str()], Value::Count(view.request(request).slow))),
+    ),
     gauge(
         "oauth_probe_request_last_success_timestamp_seconds",
         &["request"],
@@ -121,10 +137,7 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
         &["request"],
         "Duration of every request that was sent, from its start to the end of the answer's body or to the failure.",
         |view, out| {
-            each_request(|request| {
-                let duration = &view.request(request).duration;
-                out.put_histogram(&[request.as_str()], duration, &view.constants.bounds);
-            });
+            each_request(|request| out.put_histogram(&[request.as_str()], &view.request(request).duration));
         },
     ),
     gauge(

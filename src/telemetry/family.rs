@@ -1,6 +1,6 @@
 //! What a metric family is: the form in which the catalogue declares it.
 
-use super::text::Samples;
+use super::samples::Samples;
 use super::view::View;
 
 /// What is declared of a metric family.

@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::Histogram;
+use prometheus::proto::MetricFamily;
 
+use crate::model::histograms::Histograms;
 use crate::model::target::{Config, ScheduleMode, Target};
 use crate::model::time::Stamp;
 
-use super::exposition::Exposition;
+use super::exposition::{Exposition, ProtobufExposition, Snapshot};
+use super::histogram::Bounds;
 use super::own::{OwnFamilies, schedule_lag};
-use super::readings::Bounds;
 use super::status::{LastLoad, Status};
 use super::target::TargetMetrics;
 
@@ -38,6 +40,7 @@ pub struct Shown {
     pub(super) vantage: Option<String>,
     pub(super) loaded: Stamp,
     pub(super) latency_buckets: Vec<f64>,
+    pub(super) histograms: Histograms,
     /// Cycles that each target keeps.
     pub(super) history: usize,
     /// Whether a later configuration was of no use.
@@ -99,18 +102,19 @@ impl Metrics {
     /// Names that no target has are passed over.
     #[must_use]
     pub fn exposition(&self, now: Stamp, only: Option<&[&str]>) -> Exposition {
+        let (targets, own) = self.shown().scraped(now, only);
+        Exposition::new(targets, &own)
+    }
+
+    /// The same in the format that has native histograms; `None` where they are not kept.
+    #[must_use]
+    pub fn protobuf(&self, now: Stamp, only: Option<&[&str]>) -> Option<ProtobufExposition> {
         let shown = self.shown();
-        match only {
-            None => {
-                let scheduled = |target: &&Arc<TargetMetrics>| target.constants.schedule == ScheduleMode::On;
-                Exposition::new(shown.targets.iter().filter(scheduled).cloned(), shown.own.encode(), now)
-            }
-            Some(names) => {
-                // A name that is given twice must not give its series twice.
-                let positions: BTreeSet<usize> =
-                    names.iter().filter_map(|&name| shown.positions.get(name).copied()).collect();
-                let targets = positions.into_iter().map(|position| Arc::clone(&shown.targets[position]));
-                Exposition::new(targets, shown.own.encode_build_info(), now)
+        match shown.histograms {
+            Histograms::Classic => None,
+            Histograms::Native => {
+                let (targets, own) = shown.scraped(now, only);
+                Some(ProtobufExposition::new(targets, &own))
             }
         }
     }
@@ -141,7 +145,7 @@ impl Shown {
             let objective = target.latency_objective;
             let bounds = bounds_by_objective
                 .entry(objective)
-                .or_insert_with(|| Arc::new(Bounds::new(&config.latency_buckets, objective)));
+                .or_insert_with(|| Arc::new(Bounds::new(&config.latency_buckets, objective, config.histograms)));
             Arc::new(TargetMetrics::new(target, vantage, Arc::clone(bounds), config.history, loaded))
         };
         let targets: Vec<_> =
@@ -160,9 +164,27 @@ impl Shown {
             vantage: config.vantage.clone(),
             loaded,
             latency_buckets: config.latency_buckets.clone(),
+            histograms: config.histograms,
             history: config.history,
             load_failed: AtomicBool::new(false),
             own,
+        }
+    }
+
+    /// The numbers of the targets that a scrape is to show, and the exporter's own families with them.
+    fn scraped(&self, now: Stamp, only: Option<&[&str]>) -> (Snapshot, Vec<MetricFamily>) {
+        match only {
+            None => {
+                let scheduled = |target: &&Arc<TargetMetrics>| target.constants.schedule == ScheduleMode::On;
+                (Snapshot::new(self.targets.iter().filter(scheduled).cloned(), now), self.own.families())
+            }
+            Some(names) => {
+                // A name that is given twice must not give its series twice.
+                let positions: BTreeSet<usize> =
+                    names.iter().filter_map(|&name| self.positions.get(name).copied()).collect();
+                let targets = positions.into_iter().map(|position| Arc::clone(&self.targets[position]));
+                (Snapshot::new(targets, now), self.own.build_info())
+            }
         }
     }
 
@@ -174,6 +196,12 @@ impl Shown {
     #[must_use]
     pub fn vantage(&self) -> Option<&str> {
         self.vantage.as_deref()
+    }
+
+    /// In which form latencies are shown.
+    #[must_use]
+    pub const fn histograms(&self) -> Histograms {
+        self.histograms
     }
 
     /// What is probed, in the configuration's order.

@@ -3,18 +3,22 @@
 pub mod catalogue;
 mod exposition;
 mod family;
+mod histogram;
 mod history;
 pub mod logging;
 mod metrics;
+mod native;
 mod own;
+mod protobuf;
 mod readings;
+mod samples;
 pub mod settings;
 pub mod status;
 mod target;
 mod text;
 mod view;
 
-pub use exposition::Exposition;
+pub use exposition::{Exposition, ProtobufExposition};
 pub use family::{Family, Kind};
 pub use metrics::{Metrics, Shown};
 pub use target::TargetMetrics;

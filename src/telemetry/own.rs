@@ -66,15 +66,15 @@ impl OwnFamilies {
     }
 
     /// All of them, with `process_*`.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        encode(&self.registry.gather())
+    pub(super) fn families(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
     }
 
     /// `build_info` alone.
-    pub(super) fn encode_build_info(&self) -> Vec<u8> {
+    pub(super) fn build_info(&self) -> Vec<MetricFamily> {
         let mut families = self.registry.gather();
         families.retain(|family| family.name() == BUILD_INFO.name);
-        encode(&families)
+        families
     }
 }
 
@@ -87,7 +87,8 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -
     collector
 }
 
-fn encode(families: &[MetricFamily]) -> Vec<u8> {
+/// The text of such families.
+pub(super) fn encode(families: &[MetricFamily]) -> Vec<u8> {
     let mut text = Vec::new();
     if let Err(error) = TextEncoder::new().encode(families, &mut text) {
         // The targets' series are worth more than these: the scrape goes on without them.

@@ -8,6 +8,8 @@ use crate::model::report::{Achievement, Attempt, CertificateDefect, ChainExpiry,
 use crate::model::time::unix_seconds;
 use crate::model::token::{TokenView, Trigger};
 
+use super::histogram::{Bounds, Histogram};
+
 /// A wall time as milliseconds since the Unix epoch.
 pub(super) fn unix_millis(wall: SystemTime) -> i64 {
     (unix_seconds(wall) * 1000.0).round() as i64
@@ -75,6 +77,8 @@ pub(super) enum Pinged {
 #[derive(Clone, Debug)]
 pub(super) struct RequestReadings {
     pub(super) attempts: u64,
+    /// Those that were sent and took longer than the objective.
+    pub(super) slow: u64,
     /// By [`Fault::index`]; one of the five never occurs.
     pub(super) failures: [u64; Fault::ALL.len()],
     pub(super) connections_opened: u64,
@@ -108,6 +112,7 @@ impl Readings {
     pub(super) fn new(bounds: &Bounds) -> Self {
         let request = RequestReadings {
             attempts: 0,
+            slow: 0,
             failures: [0; Fault::ALL.len()],
             connections_opened: 0,
             last: None,
@@ -207,14 +212,16 @@ impl RequestReadings {
         // A connection that is used again brings no certificates, and a secret that cannot be read uses none.
         self.server_chain = trace.server_chain.or(self.server_chain);
         self.client_certificate_expiry = trace.client_certificate_expiry.or(self.client_certificate_expiry);
+        let is_slow = trace.duration > bounds.objective;
         if trace.sent {
+            self.slow += u64::from(is_slow);
             self.duration.observe(trace.duration, bounds);
         }
         let ended = unix_millis(trace.started.wall_at(trace.started.moment.plus(trace.duration)));
         match attempt.result {
             Ok(_) => {
                 self.last_success = Some(ended);
-                self.slow_in_a_row = if trace.duration > bounds.objective { self.slow_in_a_row + 1 } else { 0 };
+                self.slow_in_a_row = if is_slow { self.slow_in_a_row + 1 } else { 0 };
             }
             Err(failure) => {
                 self.failures[failure.reason.fault(attempt.request).index()] += 1;
@@ -232,89 +239,5 @@ impl RequestReadings {
             certificate_defect: trace.certificate_defect,
             clock_skew: trace.clock_skew,
         });
-    }
-}
-
-/// The upper bounds of a latency histogram's buckets, and how they are written.
-#[derive(Debug)]
-pub(super) struct Bounds {
-    /// Ascending, without the infinite one.
-    seconds: Box<[f64]>,
-    /// As many and one more: `+Inf`.
-    rendered: Box<[Box<str>]>,
-    /// One of them: what takes longer is slow.
-    objective: Duration,
-}
-
-impl Bounds {
-    /// The bounds that are configured, with the objective among them.
-    pub(super) fn new(configured: &[f64], objective: Duration) -> Self {
-        let mut seconds: Vec<f64> = configured.iter().copied().filter(|bound| bound.is_finite()).collect();
-        seconds.push(objective.as_secs_f64());
-        seconds.sort_by(f64::total_cmp);
-        seconds.dedup();
-        let rendered = seconds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
-        Self { rendered: rendered.map(String::into_boxed_str).collect(), seconds: seconds.into(), objective }
-    }
-
-    /// The values of the label `le`.
-    pub(super) fn rendered(&self) -> impl Iterator<Item = &str> {
-        self.rendered.iter().map(|bound| &**bound)
-    }
-}
-
-/// How many observations fell into each bucket, and their sum.
-#[derive(Clone, Debug)]
-pub(super) struct Histogram {
-    /// Not cumulative; the last one is the infinite bucket.
-    counts: Box<[u64]>,
-    sum: f64,
-}
-
-impl Histogram {
-    fn new(bounds: &Bounds) -> Self {
-        Self { counts: vec![0; bounds.rendered.len()].into(), sum: 0.0 }
-    }
-
-    fn observe(&mut self, duration: Duration, bounds: &Bounds) {
-        let seconds = duration.as_secs_f64();
-        self.counts[bounds.seconds.partition_point(|&bound| bound < seconds)] += 1;
-        self.sum += seconds;
-    }
-
-    /// Observations in each bucket alone, the infinite one last.
-    pub(super) fn counts(&self) -> impl Iterator<Item = u64> {
-        self.counts.iter().copied()
-    }
-
-    /// Sum of all observations, in seconds.
-    pub(super) const fn sum(&self) -> f64 {
-        self.sum
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn objective_is_always_a_bound_and_only_once() {
-        let rendered = |objective| {
-            let bounds = Bounds::new(&[0.1, 1.0, 10.0], Duration::from_millis(objective));
-            bounds.rendered().map(str::to_owned).collect::<Vec<_>>()
-        };
-        assert_eq!(rendered(1000), ["0.1", "1", "10", "+Inf"]);
-        assert_eq!(rendered(750), ["0.1", "0.75", "1", "10", "+Inf"]);
-        assert_eq!(rendered(60_000), ["0.1", "1", "10", "60", "+Inf"]);
-    }
-
-    #[test]
-    fn observation_on_a_bound_belongs_to_it() {
-        let bounds = Bounds::new(&[0.1], Duration::from_secs(1));
-        let mut histogram = Histogram::new(&bounds);
-        for millis in [100, 101, 1000, 1001] {
-            histogram.observe(Duration::from_millis(millis), &bounds);
-        }
-        assert_eq!(histogram.counts().collect::<Vec<_>>(), [1, 2, 1]);
     }
 }

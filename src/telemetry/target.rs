@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::model::check::CheckOutcome;
+use crate::model::histograms::Histograms;
 use crate::model::report::CycleReport;
 use crate::model::target::{ScheduleMode, Target};
 use crate::model::time::Stamp;
 
+use super::histogram::Bounds;
 use super::history::History;
-use super::readings::{Bounds, Readings, unix_millis};
+use super::protobuf::encode_labels;
+use super::readings::{Readings, unix_millis};
 use super::text::render_labels;
 
 /// The metrics of one target.
@@ -31,6 +34,8 @@ pub(super) struct Constants {
     pub(super) schedule: ScheduleMode,
     /// Its own labels, as they stand between the braces.
     pub(super) labels: Box<str>,
+    /// The same in protobuf; empty where that is never shown.
+    pub(super) encoded_labels: Box<[u8]>,
     pub(super) authorization_server: Box<str>,
     pub(super) resource_server: Box<str>,
     pub(super) interval: Duration,
@@ -57,6 +62,10 @@ impl TargetMetrics {
             .into_iter()
             .chain(own)
             .chain(vantage.map(|vantage| ("vantage", vantage)));
+        let encoded_labels = match bounds.histograms {
+            Histograms::Classic => Box::default(),
+            Histograms::Native => encode_labels(labels.clone()),
+        };
         Self {
             probed: Arc::clone(target),
             readings: Mutex::new(Arc::new(Readings::new(&bounds))),
@@ -64,6 +73,7 @@ impl TargetMetrics {
             constants: Constants {
                 schedule: target.schedule,
                 labels: render_labels(labels),
+                encoded_labels,
                 authorization_server: target.authorization_host().into(),
                 resource_server: target.resource_host().into(),
                 interval: target.interval,

@@ -1,21 +1,11 @@
-//! The text format 0.0.4: samples, label values, numbers.
+//! The text format 0.0.4: lines, label values, numbers.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::family::Family;
-use super::readings::{Bounds, Histogram};
-
-/// A sample's value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value {
-    /// A whole number.
-    Count(u64),
-    /// Seconds, exact to the millisecond. A float would show seventeen digits of a timestamp.
-    Millis(i64),
-    /// Anything else.
-    Number(f64),
-}
+use super::histogram::{Bounds, Histogram};
+use super::samples::Value;
 
 /// Whether the lines that introduce a family have been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,48 +14,56 @@ pub(super) enum Header {
     Written,
 }
 
-/// Takes the samples that one target has of one family.
+/// Takes the samples of one family, a line each.
 #[derive(Debug)]
-pub(super) struct Samples<'a> {
+pub(super) struct Lines<'a> {
     pub(super) out: &'a mut Vec<u8>,
-    pub(super) family: &'a Family,
     /// A family that has no sample at all has no header either.
     pub(super) header: &'a mut Header,
-    /// The target's labels, rendered; never empty.
-    pub(super) labels: &'a str,
 }
 
-impl Samples<'_> {
-    /// Writes a sample, if there is one. `further` are the values of the family's further labels.
-    pub(super) fn put(&mut self, further: &[&str], value: impl Into<Option<Value>>) {
-        if let Some(value) = value.into() {
-            self.line("", further, None, value);
-        }
+impl Lines<'_> {
+    /// `labels` are the target's, rendered and never empty, `further` the values of the family's further ones.
+    pub(super) fn put(&mut self, labels: &str, family: &Family, further: &[&str], value: Value) {
+        self.line(labels, family, further, ("", None), value);
     }
 
     /// Writes all series of a histogram.
-    pub(super) fn put_histogram(&mut self, further: &[&str], histogram: &Histogram, bounds: &Bounds) {
+    pub(super) fn put_histogram(
+        &mut self,
+        labels: &str,
+        family: &Family,
+        further: &[&str],
+        histogram: &Histogram,
+        bounds: &Bounds,
+    ) {
         let mut count = 0;
         for (bound, observed) in bounds.rendered().zip(histogram.counts()) {
             count += observed;
-            self.line("_bucket", further, Some(bound), Value::Count(count));
+            self.line(labels, family, further, ("_bucket", Some(bound)), Value::Count(count));
         }
-        self.line("_sum", further, None, Value::Number(histogram.sum()));
-        self.line("_count", further, None, Value::Count(count));
+        self.line(labels, family, further, ("_sum", None), Value::Number(histogram.sum()));
+        self.line(labels, family, further, ("_count", None), Value::Count(count));
     }
 
-    fn line(&mut self, suffix: &str, further: &[&str], le: Option<&str>, value: Value) {
+    fn line(
+        &mut self,
+        labels: &str,
+        family: &Family,
+        further: &[&str],
+        (suffix, le): (&str, Option<&str>),
+        value: Value,
+    ) {
         if *self.header == Header::Due {
-            write_header(self.out, self.family);
+            write_header(self.out, family);
             *self.header = Header::Written;
         }
         let out = &mut *self.out;
-        out.extend_from_slice(self.family.name.as_bytes());
+        out.extend_from_slice(family.name.as_bytes());
         out.extend_from_slice(suffix.as_bytes());
         out.push(b'{');
-        out.extend_from_slice(self.labels.as_bytes());
-        debug_assert_eq!(self.family.labels.len(), further.len(), "{}", self.family.name);
-        for (name, value) in self.family.labels.iter().zip(further) {
+        out.extend_from_slice(labels.as_bytes());
+        for (name, value) in family.labels.iter().zip(further) {
             out.push(b',');
             write_label(out, name, value);
         }

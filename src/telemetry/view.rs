@@ -9,8 +9,8 @@ use crate::model::time::Stamp;
 use crate::model::token::HeldView;
 
 use super::readings::{LastAttempt, Pinged, Readings, RequestReadings, unix_millis};
+use super::samples::Value;
 use super::target::Constants;
-use super::text::Value;
 
 /// What one target's samples are read from. `None`: there is no such sample.
 #[derive(Clone, Copy, Debug)]

@@ -27,31 +27,35 @@ const API_KEY: &str = "demo-key";
 struct Stage {
     simulator: Simulator,
     _mutual: Mutual,
-    _exporter: Exporter,
+    _exporters: Vec<Exporter>,
     prometheus: Prometheus,
     _rules: NamedTempFile,
     scrape_interval: u64,
 }
 
 impl Stage {
-    async fn set(scrape_interval: u64) -> Self {
+    /// Beside the exporter of the demo there can be others.
+    async fn set(scrape_interval: u64, others: &[fn(&Simulator) -> String]) -> Self {
         // The rules' shortest range must span more than one scrape.
         let pace = Pace { minute: Duration::from_secs(scrape_interval + 1) };
         let mut servers = Settings::demo();
         servers.clients[0].api_key = Some(API_KEY.to_owned());
         let simulator = Simulator::start(servers).await.unwrap();
         let mutual = Mutual::start().await;
-        let exporter = Exporter::start(&(configuration(&simulator) + &mutual.target())).await;
+        let mut exporters = vec![Exporter::start(&(configuration(&simulator) + &mutual.target())).await];
+        for configuration in others {
+            exporters.push(Exporter::start(&configuration(&simulator)).await);
+        }
+        let addresses: Vec<_> = exporters.iter().map(|exporter| &*exporter.address).collect();
         let mut rules = NamedTempFile::new().unwrap();
         rules.write_all(pace.rules().as_bytes()).unwrap();
-        let prometheus = Prometheus::start(&format!(
+        let prometheus = Prometheus::start_native(&format!(
             "global: {{ scrape_interval: {scrape_interval}s, scrape_timeout: 1s, evaluation_interval: 1s }}\n\
-             rule_files: ['{}']\nscrape_configs:\n  - job_name: oauth-probe\n    static_configs: [{{ targets: ['{}'] }}]\n",
-            rules.path().display(),
-            exporter.address
+             rule_files: ['{}']\nscrape_configs:\n  - job_name: oauth-probe\n    static_configs: [{{ targets: {addresses:?} }}]\n",
+            rules.path().display()
         ))
         .await;
-        Self { simulator, _mutual: mutual, _exporter: exporter, prometheus, _rules: rules, scrape_interval }
+        Self { simulator, _mutual: mutual, _exporters: exporters, prometheus, _rules: rules, scrape_interval }
     }
 
     fn window(&self, length: u64) -> Window {
@@ -136,14 +140,25 @@ fn questions(dashboard: &Value, window: Window) -> BTreeMap<String, String> {
     questions
 }
 
+/// One target, whose latencies are native histograms.
+fn native(simulator: &Simulator) -> String {
+    let DemoClient { client_id, secret, .. } = &DemoClient::all()[0];
+    format!(
+        "metrics: {{ histograms: native }}\ntargets:\n  - {{ name: native, client_id: {client_id}, \
+         client_secret: '{secret}', authorization_server: '{}', resource_server: '{}', interval: 1s, timeout: 1s }}\n",
+        simulator.authorization_server(),
+        simulator.resource_server()
+    )
+}
+
 fn has_numbers(result: &Value) -> bool {
-    let series = result.as_array().unwrap();
-    series.iter().any(|series| series["value"][1].as_str().is_some_and(|value| value != "NaN"))
+    let is_number = |series: &Value| series["value"][1].as_str().is_some_and(|value| value != "NaN");
+    result.as_array().unwrap().iter().any(|series| is_number(series) || series["histogram"].is_array())
 }
 
 #[tokio::test]
 async fn every_query_and_every_selector_returns_data_from_a_real_prometheus() {
-    let stage = Stage::set(1).await;
+    let stage = Stage::set(1, &[native]).await;
     stage.prometheus.wait_for("count(oauth_probe_success == 1) > 6", PATIENCE).await;
     stage.break_everything();
     let mut open = questions(&shipped(), stage.window(60));
@@ -168,7 +183,7 @@ async fn every_query_and_every_selector_returns_data_from_a_real_prometheus() {
 #[tokio::test]
 async fn preview_holds_data_of_every_panel() {
     let length = std::env::var("PREVIEW_SECONDS").map_or(20, |seconds| seconds.parse().unwrap());
-    let mut stage = Stage::set(if length < 100 { 1 } else { 5 }).await;
+    let mut stage = Stage::set(if length < 100 { 1 } else { 5 }, &[]).await;
     if length < 100 {
         stage.break_everything();
     } else {

@@ -123,6 +123,8 @@ impl Of<'_> {
         }
         for request in Request::ALL {
             self.add("requests_total", &[request.as_str()], 0.0);
+            self.add("sent_requests_total", &[request.as_str()], 0.0);
+            self.add("slow_requests_total", &[request.as_str()], 0.0);
             self.add("connections_opened_total", &[request.as_str()], 0.0);
             for fault in request.faults() {
                 self.add("request_failures_total", &[request.as_str(), fault.as_str()], 0.0);
@@ -148,6 +150,9 @@ impl Of<'_> {
         self.add("connections_opened_total", &[request], attempt.trace.connections_opened.into());
         self.add("token_rejected_early_total", &[], f64::from(u8::from(attempt.rejected_early)));
         if attempt.trace.sent {
+            let slow = attempt.trace.duration > self.target.latency_objective;
+            self.add("sent_requests_total", &[request], 1.0);
+            self.add("slow_requests_total", &[request], f64::from(u8::from(slow)));
             self.duration(attempt.request).observe(attempt.trace.duration.as_secs_f64());
         }
         match attempt.result {

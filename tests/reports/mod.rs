@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use oauth_probe_exporter::model::check::{Check, CheckOutcome, CheckResult};
 use oauth_probe_exporter::model::fault::{Cause, Failure, Reason, Request};
+use oauth_probe_exporter::model::histograms::Histograms;
 use oauth_probe_exporter::model::report::{Achievement, Attempt, ChainExpiry, CycleReport, HttpVersion, Phases, Trace};
 use oauth_probe_exporter::model::target::{Config, Target};
 use oauth_probe_exporter::model::time::{Moment, Stamp};
@@ -28,7 +29,13 @@ pub fn at(seconds: f64) -> Stamp {
 
 pub fn config(targets: Vec<Target>) -> Config {
     let targets = targets.into_iter().map(Arc::new).collect();
-    Config { vantage: None, latency_buckets: vec![0.005, 0.05, 0.5, 5.0], history: 200, targets }
+    Config {
+        vantage: None,
+        latency_buckets: vec![0.005, 0.05, 0.5, 5.0],
+        histograms: Histograms::Classic,
+        history: 200,
+        targets,
+    }
 }
 
 /// A request that was sent and answered with 200.

@@ -1,5 +1,6 @@
 //! Debian's Prometheus, to see what a real one makes of the exporter.
 
+use std::path::Path;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,7 +25,15 @@ impl Prometheus {
     ///
     /// When it does not become ready: with its log, which says what is wrong with the configuration.
     pub(crate) async fn start(config: &str) -> Self {
-        let flags = |data: &std::path::Path| vec![format!("--storage.tsdb.path={}", data.display())];
+        Self::with_flags(config, |data| vec![storage(data)]).await
+    }
+
+    /// The same, and it takes native histograms.
+    pub(crate) async fn start_native(config: &str) -> Self {
+        Self::with_flags(config, |data| vec![storage(data), "--enable-feature=native-histograms".to_owned()]).await
+    }
+
+    async fn with_flags(config: &str, flags: fn(&Path) -> Vec<String>) -> Self {
         let server = MonitoringServer::start("prometheus", config, flags).await;
         Self { url: server.url.clone(), server }
     }
@@ -69,4 +78,8 @@ impl Prometheus {
     pub(crate) fn log(&self) -> String {
         self.server.log()
     }
+}
+
+fn storage(data: &Path) -> String {
+    format!("--storage.tsdb.path={}", data.display())
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
+use crate::model::histograms::Histograms;
 use crate::model::target::Target;
 
 use tree::{Tree, mapping};
@@ -62,6 +63,7 @@ impl ConfigText {
     pub(super) fn new(
         vantage: Option<&str>,
         latency_buckets: &[f64],
+        histograms: Histograms,
         history: usize,
         targets: impl Iterator<Item = Arc<Target>>,
     ) -> Self {
@@ -69,6 +71,7 @@ impl ConfigText {
         let top = mapping([
             ("vantage", vantage.map_or(Tree::Unset("no label of that name"), Tree::text)),
             ("latency_buckets", Tree::List(bounds.collect())),
+            ("metrics", mapping([("histograms", Tree::text(histograms.as_str()))])),
             ("history", Tree::Number(history as u64)),
         ]);
         let mut head = HEADING.to_owned();

@@ -91,9 +91,9 @@ impl Status {
     /// The configuration in force, secrets left out.
     #[must_use]
     pub fn configuration(&self) -> ConfigText {
-        let Shown { vantage, latency_buckets, history, targets, .. } = &*self.shown;
+        let Shown { vantage, latency_buckets, histograms, history, targets, .. } = &*self.shown;
         let targets = targets.iter().map(|target| Arc::clone(&target.probed));
-        ConfigText::new(vantage.as_deref(), latency_buckets, *history, targets)
+        ConfigText::new(vantage.as_deref(), latency_buckets, *histograms, *history, targets)
     }
 
     fn counts(&self) -> Counts {

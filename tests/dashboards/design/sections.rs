@@ -295,6 +295,7 @@ fn text_mapping(texts: &[(&str, &str)]) -> serde_json::Value {
 
 fn requests(layout: &mut Layout) {
     let mut lines = Vec::new();
+    // Durations are asked for in both forms, of which a Prometheus has one: classic histograms, or else native ones.
     for (id, request, title) in [(210, "token", "Token request"), (220, "ping", "Ping")] {
         let of_request = format!(r#"{OF_TARGET}, request="{request}""#);
         let errors = Panel::bars(
@@ -330,7 +331,10 @@ fn requests(layout: &mut Layout) {
             latency = latency.query(
                 &format!(
                     "histogram_quantile({quantile}, sum by (le) \
-                     (rate(oauth_probe_request_duration_seconds_bucket{{{of_request}}}[$__rate_interval])))"
+                     (rate(oauth_probe_request_duration_seconds_bucket{{{of_request}}}[$__rate_interval])))\n\
+                     or\n\
+                     histogram_quantile({quantile}, sum\
+                     (rate(oauth_probe_request_duration_seconds{{{of_request}}}[$__rate_interval])))"
                 ),
                 name,
             );
@@ -346,7 +350,9 @@ fn requests(layout: &mut Layout) {
         .width(8)
         .unit("short")
         .buckets(&format!(
-            "sum by (le) (increase(oauth_probe_request_duration_seconds_bucket{{{of_request}}}[$__rate_interval]))"
+            "sum by (le) (increase(oauth_probe_request_duration_seconds_bucket{{{of_request}}}[$__rate_interval]))\n\
+             or on ()\n\
+             sum(increase(oauth_probe_request_duration_seconds{{{of_request}}}[$__rate_interval]))"
         ));
         lines.push((8, vec![errors, latency, heatmap]));
     }
