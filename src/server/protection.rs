@@ -49,11 +49,16 @@ impl Shared {
 }
 
 impl Protection {
-    /// What `config` says, with what its files hold.
+    /// What `config` says, with what its files hold, after what was in force before.
     ///
     /// # Errors
     /// Everything that is wrong with the files, a line each.
-    pub(super) fn of(config: &WebConfig, pems: Option<&Pems>, shared: &Shared) -> Result<Self, String> {
+    pub(super) fn of(
+        config: &WebConfig,
+        pems: Option<&Pems>,
+        shared: &Shared,
+        before: Option<&Self>,
+    ) -> Result<Self, String> {
         let tls = match (&config.tls, pems) {
             (Some(settings), Some(pems)) => {
                 let served = server_config(settings, config.http2, pems).map_err(|problems| problems.join("\n"))?;
@@ -66,7 +71,7 @@ impl Protection {
         let _ = write_summary(&mut summary, config);
         Ok(Self {
             tls,
-            door: Door::of(&config.users, Arc::clone(&shared.password_checks)),
+            door: Door::of(&config.users, Arc::clone(&shared.password_checks), before.and_then(|it| it.door.as_ref())),
             headers: AnswerHeaders::of(&config.headers),
             requests: config.rate_limit.map(Bucket::new),
             summary,

@@ -54,7 +54,7 @@ impl Security {
     #[must_use]
     pub fn none() -> Self {
         let shared = Shared::new();
-        let open = Protection::of(&WebConfig::default(), None, &shared);
+        let open = Protection::of(&WebConfig::default(), None, &shared, None);
         Self::new(None, open.unwrap_or_default(), None, shared)
     }
 
@@ -66,7 +66,7 @@ impl Security {
         let config = source()?;
         let shared = Shared::new();
         let pems = config.tls.as_ref().map(Pems::read);
-        let protection = Protection::of(&config, pems.as_ref(), &shared)?;
+        let protection = Protection::of(&config, pems.as_ref(), &shared, None)?;
         let last = LastLook { contents: fingerprint(pems.as_ref()), config, complaint: None };
         Ok(Self::new(Some(source), protection, Some(last), shared))
     }
@@ -166,7 +166,7 @@ impl Security {
         if config == last.config && contents == last.contents {
             return Ok(None);
         }
-        let protection = Protection::of(&config, pems.as_ref(), &self.shared)?;
+        let protection = Protection::of(&config, pems.as_ref(), &self.shared, Some(&self.in_force()))?;
         Ok(Some((config, contents, protection)))
     }
 }
