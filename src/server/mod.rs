@@ -55,7 +55,7 @@ pub use paths::{InvalidPath, WebSettings};
 pub use scrape_timeout::{InvalidOffset, TimeoutOffset};
 pub use security::{Security, WebSource};
 
-/// Loads the configuration anew. Tells what that changed, or every mistake because of which nothing has changed.
+/// Loads the configuration anew. Tells what that changed, or the first mistakes because of which nothing has changed.
 pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
 
 /// Asks the target of this name for a cycle: the one that runs, else the last one if that is young, else one that starts.

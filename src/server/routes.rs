@@ -71,7 +71,7 @@ pub(super) fn show(app: &App, names: &[Cow<'_, str>]) -> Response {
     ([(CONTENT_TYPE, TEXT_FORMAT)], Body::new(Chunks(exposition))).into_response()
 }
 
-/// As Prometheus answers, with what it leaves to the log: what has changed, or every mistake.
+/// As Prometheus answers, with what it leaves to the log: what has changed, or the first mistakes.
 async fn reload(State(app): State<Arc<App>>) -> (StatusCode, String) {
     match (app.reload)().await {
         Ok(changes) => (StatusCode::OK, format!("configuration reloaded: {changes}\n")),
