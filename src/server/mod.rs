@@ -3,6 +3,7 @@
 mod address;
 mod api;
 mod body;
+mod cross_site;
 mod discovery;
 mod external_url;
 mod host_header;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -16,6 +16,7 @@ use url::form_urlencoded;
 use super::App;
 use super::api;
 use super::body::{Chunks, Paced, compressed_whole};
+use super::cross_site::is_cross_site;
 use super::discovery::discover;
 use super::limits::Limits;
 use super::methods::{reload_takes_post, takes_get};
@@ -72,7 +73,10 @@ pub(super) fn show(app: &App, names: &[Cow<'_, str>]) -> Response {
 }
 
 /// As Prometheus answers, with what it leaves to the log: what has changed, or the first mistakes.
-async fn reload(State(app): State<Arc<App>>) -> (StatusCode, String) {
+async fn reload(State(app): State<Arc<App>>, headers: HeaderMap) -> (StatusCode, String) {
+    if is_cross_site(&headers, app.settings.external_url()) {
+        return (StatusCode::FORBIDDEN, "a page of another site asks for this\n".to_owned());
+    }
     match (app.reload)().await {
         Ok(changes) => (StatusCode::OK, format!("configuration reloaded: {changes}\n")),
         Err(mistakes) => {
