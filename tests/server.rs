@@ -216,6 +216,20 @@ async fn reload_is_answered_with_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn form_of_another_site_reloads_nothing() {
+    let server = Server::with_settings("/p", "/metrics").await;
+    let ours = format!("Host: {0}\r\nOrigin: http://{0}\r\n", server.address);
+    for (headers, status) in [
+        ("Origin: https://evil.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n", 403),
+        ("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n", 403),
+        (&*ours, 200),
+        ("", 200),
+    ] {
+        assert_eq!(server.ask("POST", "/p/-/reload", headers).await.status, status, "{headers}");
+    }
+}
+
+#[tokio::test]
 async fn only_a_post_reloads() {
     let server = Server::with_targets(&["a"]).await;
     for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use served::{Answer, Files, HANGS, Served, exchange, patient};
+use served::{Answer, Files, HANGS, Served, connect_from, exchange, patient};
 use tokio::task::JoinSet;
 
 /// As long as that lasts, requests from one address find the queue full. A tenth of a second and more.
@@ -131,6 +131,65 @@ async fn flood_of_wrong_passwords_keeps_out_nobody_who_was_in_and_nobody_from_el
         statuses.push(status.unwrap());
     }
     assert!(statuses.iter().all(|status| [401, 503].contains(status)), "{statuses:?}");
+}
+
+/// Guesses from an address, time and again.
+fn guess(served: &Served, from: u32, at_once: usize) -> JoinSet<()> {
+    let mut guessing = JoinSet::new();
+    for number in 0..at_once {
+        let (address, request) = (served.address, request("GET", "/", &basic("alice", &format!("guess {number}"))));
+        guessing.spawn(async move {
+            loop {
+                let stream = connect_from(address, from).await;
+                exchange(stream, &request).await;
+            }
+        });
+    }
+    guessing
+}
+
+#[tokio::test]
+async fn flood_from_a_whole_network_keeps_nobody_out_from_another() {
+    let files = Files::new();
+    let served = one_user(&files, SLOW).await;
+    let mut flood = JoinSet::new();
+    for number in 0..200 {
+        let stream = served.connect_from(number).await;
+        let request = request("GET", "/metrics", &basic("alice", &format!("guess {number}")));
+        flood.spawn(async move { exchange(stream, &request).await.status });
+    }
+    let mut refused = 0;
+    while refused < 100 {
+        refused += usize::from(flood.join_next().await.unwrap().unwrap() == 503);
+    }
+    // For the first time, so that it has to be checked.
+    let elsewhere = served.connect_from(256).await;
+    let good = request("GET", "/metrics", &basic("alice", "wonder"));
+    assert_eq!(tokio::time::timeout(HANGS, exchange(elsewhere, &good)).await.expect("its turn").status, 200);
+    assert!(!flood.is_empty(), "it came before the crowd");
+}
+
+#[tokio::test]
+async fn change_of_anything_else_forgets_no_password() {
+    let files = Files::new();
+    let user = format!("basic_auth_users: {{ alice: '{}' }}\n", bcrypt::hash("wonder", SLOW).unwrap());
+    let served = Served::protected(&files.write("web.yml", &user), patient(), 2).await;
+    let good = request("GET", "/", &basic("alice", "wonder"));
+    assert_eq!(served.send(&good).await.status, 200);
+    // From the address of who guesses, a password that has to be checked finds the queue full.
+    let _guessing = guess(&served, 1, 50);
+    files.write("web.yml", &format!("{user}http_server_config: {{ headers: {{ X-Frame-Options: sameorigin }} }}\n"));
+    let changed = async {
+        loop {
+            let answer = exchange(served.connect_from(1).await, &good).await;
+            assert_eq!(answer.status, 200);
+            if answer.headers("x-frame-options") == ["sameorigin"] {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(HANGS, changed).await.expect("the change is in force");
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
+
 use crate::client::{ClientPool, HttpWire};
 use crate::clock::{BootClock, Clock};
 use crate::model::histograms::Histograms;
@@ -15,7 +17,7 @@ use crate::server::Probe;
 use crate::telemetry::{Metrics, Shown};
 
 use super::observer::TargetObserver;
-use super::reload::{Changes, Outcome, ReloadRequests, for_the_log};
+use super::reload::{Changes, Outcome, ReloadRequests, beginning};
 use super::wires::wires;
 
 const PANICKED: &str = "reading the configuration failed; this is a bug of the exporter";
@@ -124,12 +126,20 @@ impl Supervisor {
     }
 
     /// Loads the configuration from `source` whenever it is asked to. Returns only when a target's task has died.
+    ///
+    /// After a load it rests for as long as that took, so that who asks without end has half of one core at the most.
     pub(super) async fn run(mut self, mut requests: ReloadRequests, source: Source) -> TaskDied {
+        let mut rest = Duration::ZERO;
         loop {
-            let waiting = tokio::select! {
-                died = self.fleet.watch() => return died,
-                waiting = requests.next() => waiting,
+            let wanted = async {
+                sleep(rest).await;
+                requests.next().await
             };
+            let load = tokio::select! {
+                died = self.fleet.watch() => return died,
+                load = wanted => load,
+            };
+            let begun = Instant::now();
             // Reading thousands of targets takes a while, in which this thread has others to serve.
             let (in_force, metrics, source) =
                 (Arc::clone(&self.in_force), Arc::clone(&self.metrics), Arc::clone(&source));
@@ -141,7 +151,8 @@ impl Supervisor {
             let prepared = loaded.unwrap_or_else(|_panic| Err(PANICKED.to_owned()));
             let outcome = prepared.map(|prepared| self.apply(prepared));
             self.report(&outcome);
-            waiting.answer(&outcome);
+            requests.answer(load, outcome);
+            rest = begun.elapsed();
         }
     }
 
@@ -153,7 +164,7 @@ impl Supervisor {
             Err(mistakes) => {
                 self.metrics.load_failed();
                 tracing::error!(
-                    error = &*for_the_log(mistakes),
+                    error = &*beginning(mistakes),
                     "the configuration is not reloaded; nothing has changed"
                 );
             }

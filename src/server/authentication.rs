@@ -29,7 +29,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The password that was good last is remembered for each user, by a keyed digest, so that scrapes stay cheap. Wrong ones
 /// are not: an answer that comes sooner would tell that somebody else has tried the same.
 pub(super) struct Door {
-    users: HashMap<String, User>,
+    users: HashMap<String, Arc<User>>,
     highest_cost: u32,
     /// Worth nothing outside of this process.
     key: hmac::Key,
@@ -58,13 +58,24 @@ struct Credentials {
 }
 
 impl Door {
-    /// `None` if there are no users: everybody may come in. `checks` bounds how many passwords are checked at a time.
-    pub(super) fn of(users: &BTreeMap<String, PasswordHash>, checks: Arc<Turnstile>) -> Option<Self> {
+    /// `None` if there are no users: everybody may come in. `checks` bounds how many passwords are checked at a time. Of
+    /// those who have the same hash as `before`, the good password stays remembered.
+    pub(super) fn of(
+        users: &BTreeMap<String, PasswordHash>,
+        checks: Arc<Turnstile>,
+        before: Option<&Self>,
+    ) -> Option<Self> {
         let highest_cost = users.values().map(PasswordHash::cost).max()?;
         let user = |(name, hash): (&String, &PasswordHash)| {
-            (name.clone(), User { hash: hash.clone(), last_good: Mutex::new(None) })
+            let same = before.and_then(|before| before.users.get(name)).filter(|user| user.hash == *hash);
+            let new = || Arc::new(User { hash: hash.clone(), last_good: Mutex::new(None) });
+            (name.clone(), same.cloned().unwrap_or_else(new))
         };
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system has random numbers");
+        let new_key = || hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
+        let key = match before {
+            Some(before) => before.key.clone(),
+            None => new_key().expect("the system has random numbers"),
+        };
         Some(Self { users: users.iter().map(user).collect(), highest_cost, key, checks })
     }
 
@@ -176,12 +187,16 @@ mod tests {
         }
     }
 
-    fn door(users: &[(&str, u32)]) -> Door {
-        let users = users.iter().map(|(name, cost)| {
+    fn hashes(users: &[(&str, u32)]) -> BTreeMap<String, PasswordHash> {
+        let hash = |(name, cost): &(&str, u32)| {
             let text = bcrypt::hash(format!("password of {name}"), *cost).expect("a hash");
             ((*name).to_owned(), PasswordHash::parse(&text).expect("a hash"))
-        });
-        Door::of(&users.collect(), Turnstile::new(1, 10, None)).expect("users")
+        };
+        users.iter().map(hash).collect()
+    }
+
+    fn door(users: &[(&str, u32)]) -> Door {
+        Door::of(&hashes(users), Turnstile::new(1, 10, None), None).expect("users")
     }
 
     async fn admit(door: &Door, user: &str, password: &str) -> Result<(), Refused> {
@@ -223,6 +238,25 @@ mod tests {
         assert!(!remembered.contains("password"), "{remembered}");
     }
 
+    #[tokio::test]
+    async fn remembered_password_outlives_a_change_of_everything_but_its_hash() {
+        let mut users = hashes(&[("alice", 4), ("bob", 4)]);
+        let first = Door::of(&users, Turnstile::new(1, 10, None), None).expect("users");
+        for name in ["alice", "bob"] {
+            assert_eq!(admit(&first, name, &format!("password of {name}")).await, Ok(()));
+        }
+        // Another salt, so that the hash differs, and a third user.
+        users.extend(hashes(&[("bob", 4), ("carol", 5)]));
+        // Nobody's password can be checked any more.
+        let next = Door::of(&users, Turnstile::new(0, 0, None), Some(&first)).expect("users");
+        assert_eq!(admit(&next, "alice", "password of alice").await, Ok(()));
+        assert_eq!(admit(&next, "bob", "password of bob").await, Err(Refused::Crowded));
+        assert_eq!((next.highest_cost, next.users.len()), (5, 3));
+        users.remove("alice");
+        let last = Door::of(&users, Turnstile::new(1, 1, None), Some(&next)).expect("users");
+        assert_eq!(admit(&last, "alice", "password of alice").await, Err(Refused::Unknown));
+    }
+
     #[test]
     fn names_and_passwords_do_not_run_into_each_other() {
         let door = door(&[("alice", 4)]);
@@ -232,6 +266,6 @@ mod tests {
 
     #[test]
     fn there_is_no_door_without_users() {
-        assert!(Door::of(&BTreeMap::new(), Turnstile::new(1, 1, None)).is_none());
+        assert!(Door::of(&BTreeMap::new(), Turnstile::new(1, 1, None), None).is_none());
     }
 }

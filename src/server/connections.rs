@@ -4,13 +4,14 @@ use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
+use hyper_util::server::graceful::GracefulConnection;
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_user_timeout};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +26,7 @@ use super::limits::Limits;
 use super::listen::Bound;
 use super::opening::greet;
 use super::places::{Place, Places};
+use super::protection::Admission;
 use super::routes::router;
 use super::security::Security;
 use super::watched::Watched;
@@ -83,7 +85,6 @@ struct Service {
 
 impl Service {
     async fn accept_until(self, mut stopped: watch::Receiver<()>, listener: TcpListener) {
-        let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -92,23 +93,28 @@ impl Service {
                 (stream, address) = accept(&listener) => {
                     // Not among the futures above: one that is dropped half done would lose the connection.
                     if let Some(place) = self.places.take(address.ip()).await {
-                        connections.spawn(self.clone().hold(stream, place, graceful.watcher(), stopped.clone()));
+                        connections.spawn(self.clone().hold(stream, place, stopped.clone()));
                     }
                 }
             }
         }
         drop(listener);
-        if tokio::time::timeout(self.limits.drain, graceful.shutdown()).await.is_err() {
+        let drained = async {
+            while let Some(ended) = connections.join_next().await {
+                note_panic(ended);
+            }
+        };
+        if tokio::time::timeout(self.limits.drain, drained).await.is_err() {
             // They end as the set is dropped.
             tracing::warn!(connections = connections.len(), "closing connections that are still busy");
         }
     }
 
     /// Converses until either side has enough, or it takes too long, or the place is needed.
-    async fn hold(self, stream: TcpStream, place: Place, watcher: Watcher, stopped: watch::Receiver<()>) {
+    async fn hold(self, stream: TcpStream, place: Place, stopped: watch::Receiver<()>) {
         let connection = &place.connection;
         let why = tokio::select! {
-            outcome = self.converse(stream, connection, watcher, stopped) => {
+            outcome = self.converse(stream, connection, stopped) => {
                 if let Err(error) = outcome {
                     tracing::debug!(peer = %connection.peer, error = &*error, "connection ended early");
                 }
@@ -124,38 +130,55 @@ impl Service {
         &self,
         stream: TcpStream,
         connection: &Arc<Connection>,
-        watcher: Watcher,
         mut stopped: watch::Receiver<()>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.prepare(&stream)?;
         let stream = Watched::new(stream, Arc::clone(connection));
+        let protection = if self.security.speaks_tls() {
+            connection.handshake_begins();
+            self.security.current().await
+        } else {
+            self.security.in_force()
+        };
+        let admission = protection.admission();
         let gate = Gate {
             routes: self.routes.clone(),
             security: Arc::clone(&self.security),
             connection: Arc::clone(connection),
+            admission,
         };
-        if !self.security.speaks_tls() {
-            return Ok(watcher.watch(over_http1(stream, gate)).await?);
-        }
-        connection.handshake_begins();
-        let greeted = async {
-            let protection = self.security.current().await;
-            match protection.tls() {
-                Some(tls) => greet(stream, Arc::clone(tls)).await,
-                None => Ok(None),
-            }
+        let Some(tls) = protection.tls() else {
+            return Ok(self.see_through(over_http1(stream, gate), admission, stopped).await?);
         };
         let greeted = tokio::select! {
-            greeted = greeted => greeted?,
+            greeted = greet(stream, Arc::clone(tls)) => greeted?,
             _closed = stopped.changed() => None,
         };
         let Some((stream, protocol)) = greeted else { return Ok(()) };
         connection.handshake_done(protocol);
         match protocol {
-            Protocol::Http1 => watcher.watch(over_http1(stream, gate)).await?,
-            Protocol::Http2 => watcher.watch(over_http2(stream, gate)).await?,
+            Protocol::Http1 => self.see_through(over_http1(stream, gate), admission, stopped).await?,
+            Protocol::Http2 => self.see_through(over_http2(stream, gate), admission, stopped).await?,
         }
         Ok(())
+    }
+
+    /// Until the connection ends. Once the server stops, or nobody would be let in any more as this one was, only what was
+    /// asked before is answered.
+    async fn see_through<C: GracefulConnection>(
+        &self,
+        connection: C,
+        admission: Admission,
+        mut stopped: watch::Receiver<()>,
+    ) -> Result<(), C::Error> {
+        let mut connection = pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            _closed = stopped.changed() => {}
+            () = self.security.no_longer_admits(admission) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        connection.await
     }
 
     fn prepare(&self, stream: &TcpStream) -> io::Result<()> {

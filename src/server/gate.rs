@@ -1,6 +1,7 @@
 //! From the head of a request to its answer: who may ask, and what every answer carries.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use tower::ServiceExt as _;
 use super::body::Holding;
 use super::connection::{Connection, RequestUnderWay};
 use super::external_url::Scheme;
+use super::protection::{Admission, outlived};
 use super::security::Security;
 
 /// Stands before the routes of one connection.
@@ -23,6 +25,8 @@ pub(super) struct Gate {
     pub(super) routes: Router,
     pub(super) security: Arc<Security>,
     pub(super) connection: Arc<Connection>,
+    /// How the connection was let in.
+    pub(super) admission: Admission,
 }
 
 impl Service<Request<Incoming>> for Gate {
@@ -32,6 +36,12 @@ impl Service<Request<Incoming>> for Gate {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let under_way = self.connection.request_begins();
+        if !self.security.still_admits(self.admission) {
+            // HTTP/2 lets the other side go on asking for as long as it does not confirm that it is to go.
+            let mut answer = outlived();
+            self.security.in_force().sign(&mut answer);
+            return Box::pin(ready(Ok(answer.map(|body| Holding::new(body, under_way)))));
+        }
         let gate = self.clone();
         Box::pin(async move {
             let answer = gate.answer(request.map(Body::new)).await;

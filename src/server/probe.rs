@@ -1,4 +1,5 @@
-//! `/probe`: a cycle of one target, run for whoever asks or joined if one runs, and what the target's metrics say then.
+//! `/probe`: a cycle of one target for whoever asks, shared with all who ask about then, and what the target's metrics say
+//! after it.
 
 use std::sync::Arc;
 

@@ -39,7 +39,20 @@ pub(super) struct Protection {
     door: Option<Door>,
     headers: AnswerHeaders,
     requests: Option<Bucket>,
+    clients: Clients,
+    admission: Admission,
     summary: String,
+}
+
+/// Which state of what clients must show in the handshake let a connection in: it changes when that does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Admission(u64);
+
+/// What clients must show in the handshake, and what the authorities' file held.
+#[derive(Debug, Default, PartialEq)]
+struct Clients {
+    asked: Option<ClientAuth>,
+    authorities: Option<Vec<u8>>,
 }
 
 impl Shared {
@@ -49,11 +62,16 @@ impl Shared {
 }
 
 impl Protection {
-    /// What `config` says, with what its files hold.
+    /// What `config` says, with what its files hold, after what was in force before.
     ///
     /// # Errors
     /// Everything that is wrong with the files, a line each.
-    pub(super) fn of(config: &WebConfig, pems: Option<&Pems>, shared: &Shared) -> Result<Self, String> {
+    pub(super) fn of(
+        config: &WebConfig,
+        pems: Option<&Pems>,
+        shared: &Shared,
+        before: Option<&Self>,
+    ) -> Result<Self, String> {
         let tls = match (&config.tls, pems) {
             (Some(settings), Some(pems)) => {
                 let served = server_config(settings, config.http2, pems).map_err(|problems| problems.join("\n"))?;
@@ -61,20 +79,35 @@ impl Protection {
             }
             _ => None,
         };
+        let clients = Clients {
+            asked: config.tls.as_ref().map(|tls| tls.client_auth.clone()),
+            authorities: pems.and_then(Pems::authorities).map(<[u8]>::to_vec),
+        };
+        let admission = match before {
+            Some(before) if before.clients == clients => before.admission,
+            Some(before) => Admission(before.admission.0 + 1),
+            None => Admission::default(),
+        };
         let mut summary = String::new();
         // Writing to a string cannot fail.
         let _ = write_summary(&mut summary, config);
         Ok(Self {
             tls,
-            door: Door::of(&config.users, Arc::clone(&shared.password_checks)),
+            door: Door::of(&config.users, Arc::clone(&shared.password_checks), before.and_then(|it| it.door.as_ref())),
             headers: AnswerHeaders::of(&config.headers),
             requests: config.rate_limit.map(Bucket::new),
+            clients,
+            admission,
             summary,
         })
     }
 
     pub(super) const fn tls(&self) -> Option<&Arc<ServerConfig>> {
         self.tls.as_ref()
+    }
+
+    pub(super) const fn admission(&self) -> Admission {
+        self.admission
     }
 
     pub(super) fn summary(&self) -> String {
@@ -102,6 +135,12 @@ impl Protection {
     pub(super) fn sign(&self, answer: &mut Response) {
         self.headers.put_on(answer.headers_mut());
     }
+}
+
+/// An answer on a connection that nobody would get any more in the way that it was got.
+pub(super) fn outlived() -> Response {
+    let text = "other client certificates are asked for now: connect anew\n";
+    refusal(StatusCode::MISDIRECTED_REQUEST, text)
 }
 
 /// An answer for whom there is no room now.

@@ -19,6 +19,7 @@ use super::App;
 use super::accept::{PROTOBUF, prefers_protobuf};
 use super::api;
 use super::body::{Chunks, Paced, compressed_whole};
+use super::cross_site::is_cross_site;
 use super::discovery::discover;
 use super::limits::Limits;
 use super::methods::{reload_takes_post, takes_get};
@@ -84,8 +85,11 @@ pub(super) fn show(app: &App, names: &[Cow<'_, str>], headers: &HeaderMap) -> Re
     }
 }
 
-/// As Prometheus answers, with what it leaves to the log: what has changed, or every mistake.
-async fn reload(State(app): State<Arc<App>>) -> (StatusCode, String) {
+/// As Prometheus answers, with what it leaves to the log: what has changed, or the first mistakes.
+async fn reload(State(app): State<Arc<App>>, headers: HeaderMap) -> (StatusCode, String) {
+    if is_cross_site(&headers, app.settings.external_url()) {
+        return (StatusCode::FORBIDDEN, "a page of another site asks for this\n".to_owned());
+    }
     match (app.reload)().await {
         Ok(changes) => (StatusCode::OK, format!("configuration reloaded: {changes}\n")),
         Err(mistakes) => {

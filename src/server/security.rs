@@ -8,13 +8,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout};
 
 use crate::model::secret::Fingerprint;
 use crate::model::web::{ClientAuth, WebConfig};
 
-use super::protection::{Protection, Shared};
+use super::protection::{Admission, Protection, Shared};
 use super::tls::Pems;
 
 /// Reads the web configuration, or says every mistake in it; it blocks.
@@ -30,6 +31,8 @@ pub struct Security {
     /// `None`: not at all, for ever.
     source: Option<WebSource>,
     current: RwLock<Arc<Protection>>,
+    /// Of `current`, for connections to wait for its change.
+    admission: watch::Sender<Admission>,
     last: Mutex<Option<LastLook>>,
     pace: Mutex<Pace>,
     shared: Shared,
@@ -54,7 +57,7 @@ impl Security {
     #[must_use]
     pub fn none() -> Self {
         let shared = Shared::new();
-        let open = Protection::of(&WebConfig::default(), None, &shared);
+        let open = Protection::of(&WebConfig::default(), None, &shared, None);
         Self::new(None, open.unwrap_or_default(), None, shared)
     }
 
@@ -66,7 +69,7 @@ impl Security {
         let config = source()?;
         let shared = Shared::new();
         let pems = config.tls.as_ref().map(Pems::read);
-        let protection = Protection::of(&config, pems.as_ref(), &shared)?;
+        let protection = Protection::of(&config, pems.as_ref(), &shared, None)?;
         let last = LastLook { contents: fingerprint(pems.as_ref()), config, complaint: None };
         Ok(Self::new(Some(source), protection, Some(last), shared))
     }
@@ -74,6 +77,7 @@ impl Security {
     fn new(source: Option<WebSource>, protection: Protection, last: Option<LastLook>, shared: Shared) -> Self {
         Self {
             source,
+            admission: watch::Sender::new(protection.admission()),
             current: RwLock::new(Arc::new(protection)),
             last: Mutex::new(last),
             pace: Mutex::new(Pace { next: Instant::now() + PAUSE, under_way: None }),
@@ -106,7 +110,21 @@ impl Security {
         self.in_force()
     }
 
-    fn in_force(&self) -> Arc<Protection> {
+    /// Whether those who were let in like this would be let in like this now.
+    pub(super) fn still_admits(&self, admission: Admission) -> bool {
+        *self.admission.borrow() == admission
+    }
+
+    /// Returns once they would not.
+    pub(super) async fn no_longer_admits(&self, admission: Admission) {
+        let mut current = self.admission.subscribe();
+        if current.wait_for(|current| *current != admission).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// What is in force, without a look at the files.
+    pub(super) fn in_force(&self) -> Arc<Protection> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -138,7 +156,10 @@ impl Security {
                     now = protection.summary(),
                     "the web configuration or its files changed; new connections use them"
                 );
+                let admission = protection.admission();
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(protection);
+                // Whoever was let in as nobody would be any more is to go.
+                self.admission.send_if_modified(|last| std::mem::replace(last, admission) != admission);
                 *last = LastLook { config, contents, complaint: None };
             }
             Err(problem) => {
@@ -166,7 +187,7 @@ impl Security {
         if config == last.config && contents == last.contents {
             return Ok(None);
         }
-        let protection = Protection::of(&config, pems.as_ref(), &self.shared)?;
+        let protection = Protection::of(&config, pems.as_ref(), &self.shared, Some(&self.in_force()))?;
         Ok(Some((config, contents, protection)))
     }
 }

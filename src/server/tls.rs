@@ -51,6 +51,11 @@ impl Pems {
         }
     }
 
+    /// What the file of clients' authorities holds, if there is one that can be read.
+    pub(super) fn authorities(&self) -> Option<&[u8]> {
+        self.authorities.as_ref()?.content.as_ref().ok().map(|content| content.as_slice())
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = &Pem> {
         [&self.certificate, &self.key].into_iter().chain(&self.authorities)
     }

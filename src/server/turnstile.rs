@@ -1,5 +1,6 @@
 //! A door that lets few in at a time, and those who wait in such an order that nobody who asks often keeps others out.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ const BETWEEN_VISITS: u64 = 8;
 
 /// Bounds work that takes much of the machine: so many at a time, so many that wait.
 ///
-/// They come in by rank: who comes later ranks behind, and who has visits that are not over ranks further behind with
-/// each. So who comes first from one address waits for no crowd from another, and nobody waits for ever.
+/// They come in by rank: who comes later ranks behind, who has visits that are not over ranks further behind with each,
+/// and a little further for each other address of its network that has some. So who comes first from one address waits for
+/// no crowd from another, nor for one from all addresses of another network, and nobody waits for ever.
 #[derive(Debug)]
 pub(super) struct Turnstile {
     at_a_time: usize,
@@ -159,8 +161,16 @@ impl State {
     fn next_rank_of(&self, peer: Peer) -> u64 {
         let inside = self.inside.iter().map(|visit| (visit.visitor.peer, visit.rank));
         let waiting = self.waiting.iter().map(|waiting| (waiting.visitor.peer, waiting.rank));
-        let before = inside.chain(waiting).filter(|(other, _)| *other == peer).map(|(_, rank)| rank).max();
-        before.map_or(self.let_in, |before| self.let_in.max(before + BETWEEN_VISITS))
+        let (mut own, mut neighbours) = (None, HashSet::new());
+        for (other, rank) in inside.chain(waiting) {
+            if other == peer {
+                own = own.max(Some(rank));
+            } else if other.network() == peer.network() {
+                neighbours.insert(other);
+            }
+        }
+        let first = self.let_in + neighbours.len() as u64;
+        own.map_or(first, |own| first.max(own + BETWEEN_VISITS))
     }
 
     fn let_in(&mut self, visit: Visit) {
@@ -196,7 +206,11 @@ mod tests {
     use crate::server::limits::Limits;
 
     fn visitor(last: u8) -> Arc<Connection> {
-        Arc::new(Connection::new(Peer::of([192, 0, 2, last].into()), Limits::default()))
+        visitor_from([192, 0, 2, last])
+    }
+
+    fn visitor_from(address: [u8; 4]) -> Arc<Connection> {
+        Arc::new(Connection::new(Peer::of(address.into()), Limits::default()))
     }
 
     /// Waits in a task of its own; it is in the queue when this returns.
@@ -237,6 +251,25 @@ mod tests {
         drop(outcome(other).await.expect("before the crowd"));
         drop(outcome(first).await.expect("its turn"));
         drop(outcome(second).await.expect("its turn"));
+    }
+
+    #[tokio::test]
+    async fn crowd_from_all_addresses_of_a_network_keeps_nobody_out_from_another() {
+        let turnstile = Turnstile::new(1, 8, None);
+        let inside = turnstile.enter(&visitor(1)).await.expect("room");
+        let mut crowd = Vec::new();
+        for last in 2..=30 {
+            crowd.push(queue(&turnstile, last).await);
+        }
+        assert_eq!(crowd.iter().filter(|waiting| waiting.is_finished()).count(), 29 - 8, "the queue is full");
+        let other = tokio::spawn({
+            let turnstile = Arc::clone(&turnstile);
+            async move { turnstile.enter(&visitor_from([198, 51, 100, 1])).await }
+        });
+        tokio::task::yield_now().await;
+        drop(inside);
+        drop(outcome(other).await.expect("before the crowd"));
+        drop(outcome(crowd.remove(0)).await.expect("its turn"));
     }
 
     #[tokio::test]

@@ -91,10 +91,7 @@ impl Served {
 
     /// From another address of this machine: all of 127/8 are its own.
     pub async fn connect_from(&self, client: u32) -> TcpStream {
-        let socket = TcpSocket::new_v4().unwrap();
-        let address = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 0).to_bits() + client);
-        socket.bind((address, 0).into()).unwrap();
-        socket.connect(self.address).await.unwrap()
+        connect_from(self.address, client).await
     }
 
     /// One request without TLS.
@@ -154,6 +151,14 @@ impl Answer {
     pub fn headers(&self, name: &str) -> Vec<&str> {
         self.head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect()
     }
+}
+
+/// Connects to `server` from one of many addresses.
+pub async fn connect_from(server: SocketAddr, client: u32) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    let address = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 0).to_bits() + client);
+    socket.bind((address, 0).into()).unwrap();
+    socket.connect(server).await.unwrap()
 }
 
 /// Sends `request` and reads until the end.
