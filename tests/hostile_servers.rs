@@ -97,6 +97,21 @@ async fn answer_that_only_pretends_to_come_is_a_response_timeout() {
     both_end(endless("", "\r\n"), Reason::ResponseTimeout, SHORT).await;
 }
 
+/// With TLS it is counted what comes in; the timeout would come much later.
+#[tokio::test]
+async fn answer_that_only_pretends_to_come_by_tls_is_a_protocol_error() {
+    let authority = Authority::new();
+    let leaf = authority.issue("127.0.0.1", |_| {});
+    for again in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n", "\r\n"] {
+        let server = RawServer::tls(endless("", &again.repeat(500)), tls_config(&leaf, None)).await;
+        let mut target = target(&format!("https://{}", server.address));
+        target.token.transport = Transport { verification: Verification::Skip, ..Transport::default() };
+        target.ping.transport = target.token.transport.clone();
+        target.timeout = BOUND;
+        assert_eq!(ask(&target, BOUND).await, [Err(Reason::ProtocolError); 2], "{again:?}");
+    }
+}
+
 #[tokio::test]
 async fn head_that_breaks_the_rules_is_a_protocol_error() {
     for head in [

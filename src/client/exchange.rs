@@ -49,7 +49,7 @@ pub(super) async fn exchange(
     }
     let bound = refresh_files(channel, bound).await;
     let started = BootClock.now();
-    let timeline = Timeline::begin(channel.path);
+    let timeline = Timeline::begin(channel.path, channel.requests.clone());
     let mut head = Head::default();
     let sending = send(channel, request, &timeline, &mut head, started.wall);
     let outcome = tokio::time::timeout(bound, Arc::clone(&timeline).record(sending)).await;
