@@ -90,6 +90,12 @@ impl Exporter {
         Self::spawn(ANY_PORT, &[], environment, Arc::new(tempfile::tempdir().unwrap())).await
     }
 
+    /// Starts `demo`.
+    pub async fn start_demo(arguments: &[&str]) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        Self::spawn(ANY_PORT, &[&["demo"], arguments].concat(), &[], directory).await
+    }
+
     async fn spawn(
         address: &str,
         arguments: &[&str],
@@ -97,8 +103,8 @@ impl Exporter {
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
         let mut child = Command::new(PROGRAM)
-            .args(["--web.listen-address", address])
             .args(arguments)
+            .args(["--web.listen-address", address])
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

@@ -59,7 +59,9 @@ async fn read_request(stream: &mut TcpStream) -> String {
 
 fn answer(request: &str) -> String {
     let heard = request.replace(['\r', '\n'], " ").replace('"', "'");
-    let echo = format!(r#"{{"error":"{heard}","error_description":"{heard}","message":"{heard}","{heard}":1}}"#);
+    let echo = format!(
+        r#"{{"error":"{heard}","error_description":"{heard}","error_uri":"{heard}","message":"{heard}","{heard}":1}}"#
+    );
     let way = request.split(['/', ' ', '?']).find(|part| WAYS.contains(part)).unwrap_or("demand");
     match way {
         "refuse" => noisy(401, &heard, &echo),
@@ -67,6 +69,13 @@ fn answer(request: &str) -> String {
         "deny" => noisy(403, &heard, &echo),
         "break" => noisy(200, &heard, &echo).replace("Content-Length: ", "Content-Length: 9"),
         "parrot" => request.to_owned(),
+        "garble" => format!("\u{16}\u{3}\u{1}{heard}\u{0}{heard}\r\n\r\n{heard}"),
+        "hint" => format!("HTTP/1.1 103 {heard}\r\nLink: <{heard}>\r\n\r\n{}", noisy(401, &heard, &echo)),
+        "trail" => format!(
+            "HTTP/1.1 200 {heard}\r\nTransfer-Encoding: chunked\r\nTrailer: x-{MARK}\r\n\r\n{:x};{MARK}={MARK}\r\n{heard}\r\n0\r\n\
+             x-{MARK}: {heard}\r\nDate: {heard}\r\n\r\n",
+            heard.len()
+        ),
         "issue" => {
             let rest = format!(r#""token_type":"bearer","expires_in":600,"scope":"{MARK}","refresh_token":"{MARK}""#);
             noisy(200, &heard, &format!(r#"{{"access_token":"{MARK}+/==",{rest}}}"#))
@@ -79,8 +88,10 @@ fn answer(request: &str) -> String {
     }
 }
 
-const WAYS: [&str; 10] =
-    ["refuse", "redirect", "deny", "break", "parrot", "issue", "mistype", "misspell", "pong", "answer"];
+const WAYS: [&str; 13] = [
+    "refuse", "redirect", "deny", "break", "parrot", "garble", "hint", "trail", "issue", "mistype", "misspell", "pong",
+    "answer",
+];
 
 /// An answer that says in every place what was heard.
 fn noisy(status: u16, heard: &str, body: &str) -> String {
@@ -88,26 +99,32 @@ fn noisy(status: u16, heard: &str, body: &str) -> String {
         "HTTP/1.1 {status} {heard}\r\nContent-Length: {}\r\nContent-Type: application/json; x=\"{heard}\"\r\n\
          Location: http://127.0.0.1/{heard}\r\nRetry-After: {heard}\r\nDate: {heard}\r\nServer: {heard}\r\n\
          WWW-Authenticate: Bearer error=\"invalid_token\", error_description=\"{heard}\"\r\n\
-         Proxy-Authenticate: Basic realm=\"{heard}\"\r\nSet-Cookie: a={heard}\r\n\r\n{body}",
+         Proxy-Authenticate: Basic realm=\"{heard}\"\r\nSet-Cookie: a={heard}\r\nX-{MARK}: {heard}\r\n\r\n{body}",
         body.len()
     )
 }
 
 /// Ways to answer the token request, and the pings, and what each means.
-pub(crate) const TOKEN_WAYS: [(&str, &str); 7] = [
+pub(crate) const TOKEN_WAYS: [(&str, &str); 10] = [
     ("refuse", "invalid_client"),
     ("redirect", "redirected"),
     ("deny", "forbidden"),
     ("break", "connection_closed"),
     ("parrot", "protocol_error"),
+    ("garble", "protocol_error"),
+    ("hint", "invalid_client"),
+    ("trail", "bad_response"),
     ("mistype", "bad_response"),
     ("misspell", "bad_response"),
 ];
-pub(crate) const PING_WAYS: [(&str, &str); 6] = [
+pub(crate) const PING_WAYS: [(&str, &str); 9] = [
     ("refuse", "token_rejected"),
     ("redirect", "redirected"),
     ("deny", "forbidden"),
     ("break", "connection_closed"),
     ("parrot", "protocol_error"),
+    ("garble", "protocol_error"),
+    ("hint", "token_rejected"),
+    ("trail", "bad_response"),
     ("answer", "unexpected_body"),
 ];

@@ -6,6 +6,7 @@ use rcgen::KeyPair;
 
 use super::echo::{Echo, PING_WAYS, TOKEN_WAYS};
 use super::forms::{MARK, assert_silent, reveals};
+use super::raw_server::{Authority, RawServer, answer, tls_config};
 
 /// Ways to configure the secret, each with a text that looks another way in every encoding.
 const SECRETS: [&str; 4] = [
@@ -28,6 +29,8 @@ pub(crate) struct Setting {
     directory: tempfile::TempDir,
     /// In `key.pem`.
     pub(crate) key: KeyPair,
+    authority: Authority,
+    certified: Option<RawServer>,
     pub(crate) configuration: String,
     pub(crate) environment: Vec<(&'static str, String)>,
     /// The name of each target, and how its cycles end.
@@ -54,6 +57,8 @@ impl Setting {
                 ("HTTPS_PROXY", format!("http://user:1{MARK}@{}", echo.address)),
             ],
             expected: Vec::new(),
+            authority: Authority::new(),
+            certified: None,
             echo,
             directory,
             key,
@@ -70,6 +75,7 @@ impl Setting {
             setting.add(&format!("ping-{way}"), next(), "issue", way, Some(("ping", reason)));
         }
         setting.add("good", next(), "issue", "pong", None);
+        setting.add_certified(next()).await;
         setting.add_proxied("environment", "");
         let proxy = format!("proxy_url: 'http://us%20er:%20{MARK}@{}', ", setting.echo.address);
         setting.add_proxied("proxy", &proxy);
@@ -85,6 +91,21 @@ impl Setting {
             "  - {{ name: {name}, authorization_server: '{base}/{token}', resource_server: '{base}/{ping}', {secret} }}\n"
         );
         self.expected.push((name.to_owned(), ends));
+    }
+
+    /// An API whose certificate bears no name but the mark.
+    async fn add_certified(&mut self, secret: &str) {
+        let leaf = self.authority.issue(&format!("{MARK}.example"), |_| {});
+        let server = RawServer::tls(answer(200, "", MARK), tls_config(&leaf, None)).await;
+        self.configuration += &format!(
+            "  - {{ name: certified, authorization_server: 'http://{}/issue', resource_server: 'https://{}', \
+             tls: {{ ca_file: '{}' }}, {secret} }}\n",
+            self.echo.address,
+            server.address,
+            self.authority.ca_file().display()
+        );
+        self.expected.push(("certified".to_owned(), Some(("ping", "certificate"))));
+        self.certified = Some(server);
     }
 
     fn add_proxied(&mut self, name: &str, proxy: &str) {
