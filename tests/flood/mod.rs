@@ -104,8 +104,8 @@ impl Flood {
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let stream = acceptor.accept(stream).await.unwrap();
-                tokio::spawn(flood(stream, start.clone(), again.clone()));
+                let (acceptor, start, again) = (acceptor.clone(), start.clone(), again.clone());
+                tokio::spawn(async move { flood(acceptor.accept(stream).await?, start, again).await });
             }
         });
         Self { address, task }
