@@ -16,7 +16,9 @@ use zeroize::Zeroizing;
 /// When it cannot be read, is no regular file, or is longer than `longest`.
 pub(crate) fn read_regular(path: &Path, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = open_regular(path)?;
-    let mut content = Zeroizing::new(Vec::new());
+    let likely = usize::try_from(file.metadata()?.len().min(longest)).unwrap_or(0);
+    // Room for all of it: where it has to grow, it leaves its beginning behind. And more, to notice its end.
+    let mut content = Zeroizing::new(Vec::with_capacity(likely + 64));
     file.take(longest.saturating_add(1)).read_to_end(&mut content)?;
     if content.len() as u64 > longest {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {longest} bytes")));

@@ -2,7 +2,6 @@
 //! costs no more than a bounded answer.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
-mod exporter;
 mod raw_server;
 mod targets;
 
@@ -17,7 +16,6 @@ use oauth_probe_exporter::model::target::{Target, Transport, Verification};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use exporter::Exporter;
 use raw_server::{Authority, Behaviour, RawServer, answer, bytes, tls_config};
 use targets::target;
 
@@ -47,7 +45,7 @@ async fn both_end(behaviour: Behaviour, reason: Reason, bound: Duration) {
         Behaviour::Answer(start) | Behaviour::Stall(start) | Behaviour::Repeat(start, _) => {
             String::from_utf8_lossy(&start[..start.len().min(200)]).into_owned()
         }
-        Behaviour::Silent | Behaviour::Tunnel(_) => String::new(),
+        Behaviour::Trickle(..) | Behaviour::Silent | Behaviour::Tunnel(_) => String::new(),
     };
     let server = RawServer::plain(behaviour).await;
     let ends = ask(&target(&format!("http://{}", server.address)), bound).await;
@@ -95,6 +93,21 @@ async fn answer_that_only_pretends_to_come_is_a_response_timeout() {
     both_end(endless("", "HTTP/1.1 100 Continue\r\n\r\n"), Reason::ResponseTimeout, SHORT).await;
     both_end(endless("", "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"), Reason::ResponseTimeout, SHORT).await;
     both_end(endless("", "\r\n"), Reason::ResponseTimeout, SHORT).await;
+}
+
+/// With TLS it is counted what comes in; the timeout would come much later.
+#[tokio::test]
+async fn answer_that_only_pretends_to_come_by_tls_is_a_protocol_error() {
+    let authority = Authority::new();
+    let leaf = authority.issue("127.0.0.1", |_| {});
+    for again in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n", "\r\n"] {
+        let server = RawServer::tls(endless("", &again.repeat(500)), tls_config(&leaf, None)).await;
+        let mut target = target(&format!("https://{}", server.address));
+        target.token.transport = Transport { verification: Verification::Skip, ..Transport::default() };
+        target.ping.transport = target.token.transport.clone();
+        target.timeout = BOUND;
+        assert_eq!(ask(&target, BOUND).await, [Err(Reason::ProtocolError); 2], "{again:?}");
+    }
 }
 
 #[tokio::test]
@@ -236,34 +249,20 @@ async fn tls_that_stops_midway_is_told_from_an_answer_that_does() {
 }
 
 #[tokio::test]
-async fn other_targets_and_memory_are_left_alone() {
-    let good = RawServer::plain(answer(200, "", &TOKEN.replace('{', r#"{"info":"pong","status":1,"#))).await;
-    let spaces = " ".repeat(100_000);
-    let hostile = [
-        RawServer::plain(endless("HTTP/1.1 200 OK\r\n\r\n", &spaces)).await,
-        RawServer::plain(endless("HTTP/1.1 200 OK\r\nX: ", &spaces)).await,
-        RawServer::plain(Behaviour::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"[..].into())).await,
-        RawServer::plain(answer(200, "", &format!("[{}0]", "[],".repeat(300_000)))).await,
-    ];
-    let mut configuration =
-        "defaults: { interval: 500ms, timeout: 400ms, client_id: a, client_secret: b }\ntargets:\n".to_owned();
-    let mut add = |name: &str, address: SocketAddr| {
-        configuration += &format!(
-            "  - {{ name: {name}, authorization_server: 'http://{}', resource_server: 'http://{address}' }}\n",
-            good.address
-        );
-    };
-    add("good", good.address);
-    for (number, server) in hostile.iter().enumerate() {
-        add(&format!("hostile-{number}"), server.address);
+async fn tls_that_is_cut_at_any_byte_is_no_tls_first_and_no_whole_answer_later() {
+    let authority = Authority::new();
+    let server = RawServer::tls(answer(200, "", TOKEN), tls_config(&authority.issue("127.0.0.1", |_| {}), None)).await;
+    let mut seen = Vec::new();
+    for cut in (0..).step_by(7) {
+        let mut target = target(&format!("https://{}", cutting(server.address, cut, true).await));
+        target.token.transport = Transport { verification: Verification::Skip, ..Transport::default() };
+        let token = wire(target).request_token(BOUND).await.result.map(drop).map_err(|failure| failure.reason);
+        if seen.last() != Some(&token) {
+            seen.push(token);
+        }
+        if token.is_ok() {
+            break;
+        }
     }
-    let exporter = Exporter::start(&configuration).await;
-    for number in 0..hostile.len() {
-        let name = format!("target=\"hostile-{number}\"");
-        exporter.until_matching(&["cycles_total", &name, "failure"], |count| count >= 5.0).await;
-    }
-    exporter.until_matching(&["cycles_total", "target=\"good\"", "success"], |count| count >= 5.0).await;
-    exporter.until_matching(&["cycles_total", "target=\"good\"", "failure"], |count| count == 0.0).await;
-    exporter.until_matching(&["process_resident_memory_bytes"], |size| size < 200e6).await;
-    assert!(!exporter.terminate_and_read_log().await.contains("panicked"));
+    assert_eq!(seen, [Err(Reason::Tls), Err(Reason::ConnectionClosed), Ok(())]);
 }

@@ -21,6 +21,9 @@ use super::timeline::{Stage, Timeline};
 /// No answer that means anything here is longer.
 pub(super) const LONGEST_BODY: u32 = 1024 * 1024;
 
+/// Most answers have room in it.
+const USUAL_BODY: usize = 4 * 1024;
+
 /// A whole answer.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -49,7 +52,7 @@ pub(super) async fn exchange(
     }
     let bound = refresh_files(channel, bound).await;
     let started = BootClock.now();
-    let timeline = Timeline::begin(channel.path);
+    let timeline = Timeline::begin(channel.path, channel.requests.clone());
     let mut head = Head::default();
     let sending = send(channel, request, &timeline, &mut head, started.wall);
     let outcome = tokio::time::timeout(bound, Arc::clone(&timeline).record(sending)).await;
@@ -118,10 +121,17 @@ const fn http_version(version: Version) -> Option<HttpVersion> {
 }
 
 async fn read_body(response: &mut Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
-    let mut body = Zeroizing::new(Vec::new());
+    let mut body = Zeroizing::new(Vec::with_capacity(USUAL_BODY));
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > LONGEST_BODY as usize {
+        let length = body.len() + chunk.len();
+        if length > LONGEST_BODY as usize {
             return Ok(None);
+        }
+        if length > body.capacity() {
+            // Not left to the vector, which would leave behind what it holds.
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * length));
+            larger.extend_from_slice(&body);
+            body = larger;
         }
         body.extend_from_slice(&chunk);
     }

@@ -8,6 +8,7 @@ mod connector;
 mod credential;
 mod exchange;
 mod file_reads;
+mod intake;
 mod oddity;
 mod pem;
 mod pool;

@@ -16,6 +16,7 @@ use super::connector::TimedConnectorLayer;
 use super::credential::KeyError;
 use super::exchange::LONGEST_BODY;
 use super::file_reads::FileReads;
+use super::intake::Requests;
 use super::pem::TlsError;
 use super::resolver::SharedResolver;
 use super::tls::{self, Tls, TlsFiles};
@@ -66,6 +67,7 @@ pub(super) struct Channel {
     pub(super) path: NetworkPath,
     pub(super) tls_files: Arc<TlsFiles>,
     pub(super) alias: Option<Alias>,
+    pub(super) requests: Requests,
 }
 
 /// What a client is made for; all that agree in it share one.
@@ -163,7 +165,7 @@ impl ClientPool {
                 http
             }
         };
-        Ok(Channel { http, path, tls_files, alias })
+        Ok(Channel { http, path, tls_files, alias, requests: Requests::default() })
     }
 
     fn tls(&mut self, transport: &Transport) -> Result<Tls, TlsError> {

@@ -1,11 +1,13 @@
 //! What is put on the wire: the token request (RFC 6749 §4.4.2) and the ping (RFC 6750 §2.1). Every header that
 //! carries a secret is marked sensitive.
 
+use std::mem;
 use std::time::SystemTime;
 
 use aws_lc_rs::error::Unspecified;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Request};
 use url::form_urlencoded;
@@ -21,6 +23,9 @@ use super::pool::ClientError;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
+/// Most have room in it; one that is longer leaves its beginning behind in memory as it grows.
+const LONGEST_FORM: usize = 8 * 1024;
+
 /// The token request as it is `now`, with the proof that the method needs; `tls` needs none here.
 ///
 /// # Errors
@@ -31,11 +36,12 @@ pub(super) fn token(
     now: SystemTime,
 ) -> Result<Request, Unspecified> {
     let mut request = Request::new(Method::POST, settings.endpoint.clone());
-    let mut form = form_urlencoded::Serializer::new(String::new());
+    let mut body = Zeroizing::new(String::with_capacity(LONGEST_FORM));
+    let mut form = form_urlencoded::Serializer::new(&mut *body);
     form.append_pair("grant_type", "client_credentials");
     match proof {
         Some(Proof::Basic { secret, encoding }) => {
-            let credentials = Zeroizing::new(basic_credentials(&settings.client_id, secret, *encoding));
+            let credentials = basic_credentials(&settings.client_id, secret, *encoding);
             request.headers_mut().insert(AUTHORIZATION, basic(&credentials));
         }
         Some(Proof::Post { secret }) => {
@@ -61,8 +67,13 @@ pub(super) fn token(
     }
     request.headers_mut().insert(ACCEPT, JSON);
     request.headers_mut().insert(CONTENT_TYPE, FORM);
-    *request.body_mut() = Some(form.finish().into());
+    *request.body_mut() = Some(zeroed_when_sent(mem::take(&mut *body).into_bytes()).into());
     Ok(request)
+}
+
+/// Lets go of memory only once it is cleared.
+fn zeroed_when_sent(secret: Vec<u8>) -> Bytes {
+    Bytes::from_owner(Zeroizing::new(secret))
 }
 
 /// A ping without its token, made once.
@@ -104,38 +115,43 @@ fn call(template: &Request, authorization: Option<HeaderValue>) -> Request {
 
 /// An `Authorization: Basic` value (RFC 7617 §2) for `user:password`.
 pub(super) fn basic(credentials: &str) -> HeaderValue {
-    let encoded = Zeroizing::new(format!("Basic {}", STANDARD.encode(credentials)));
-    sensitive(&encoded)
+    let encoded = Zeroizing::new(STANDARD.encode(credentials));
+    sensitive(&["Basic ", &encoded]).expect("Base64 is visible ASCII")
 }
 
 fn bearer(token: &AccessToken) -> HeaderValue {
-    let value = Zeroizing::new(format!("Bearer {}", token.secret().expose()));
-    sensitive(&value)
+    sensitive(&["Bearer ", token.secret().expose()]).expect("access tokens are visible ASCII")
 }
 
-fn basic_credentials(client_id: &str, secret: &Secret, encoding: BasicEncoding) -> String {
-    match encoding {
-        BasicEncoding::Raw => format!("{client_id}:{}", secret.expose()),
+fn basic_credentials(client_id: &str, secret: &Secret, encoding: BasicEncoding) -> Zeroizing<String> {
+    // A string that grows leaves its beginning behind. Percent signs make three bytes of one.
+    let mut credentials = Zeroizing::new(String::with_capacity(3 * (client_id.len() + secret.expose().len()) + 1));
+    let push = |text: &str, credentials: &mut String| match encoding {
+        BasicEncoding::Raw => credentials.push_str(text),
+        // A space as `%20` and not as `+`: every decoder of forms reads both, and some servers decode percent signs
+        // only.
         BasicEncoding::Form => {
-            // A space as `%20` and not as `+`: every decoder of forms reads both, and some servers decode percent signs
-            // only.
-            let encode =
-                |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
-            format!("{}:{}", encode(client_id), encode(secret.expose()))
+            credentials.extend(form_urlencoded::byte_serialize(text.as_bytes()).map(|piece| match piece {
+                "+" => "%20",
+                piece => piece,
+            }));
         }
-    }
+    };
+    push(client_id, &mut credentials);
+    credentials.push(':');
+    push(secret.expose(), &mut credentials);
+    credentials
 }
 
-fn sensitive(value: &str) -> HeaderValue {
-    let mut value = HeaderValue::from_str(value).expect("Base64 and access tokens are visible ASCII");
+/// A header's value of these parts, which nothing shows. `None` if they cannot stand in one.
+fn sensitive(parts: &[&str]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_maybe_shared(zeroed_when_sent(parts.concat().into_bytes())).ok()?;
     value.set_sensitive(true);
-    value
+    Some(value)
 }
 
 fn header(name: &str, value: &Secret) -> Option<(HeaderName, HeaderValue)> {
-    let mut header_value = HeaderValue::from_str(value.expose()).ok()?;
-    header_value.set_sensitive(true);
-    Some((name.parse().ok()?, header_value))
+    Some((name.parse().ok()?, sensitive(&[value.expose()])?))
 }
 
 /// One of the two headers of an answer that are read: `Retry-After` and `Date`.
@@ -151,10 +167,10 @@ mod tests {
     fn basic_credentials_are_form_encoded_or_left_raw() {
         let secret = Secret::new("p+a s:s/w%ö&=".to_owned());
         assert_eq!(
-            basic_credentials("my id", &secret, BasicEncoding::Form),
+            *basic_credentials("my id", &secret, BasicEncoding::Form),
             "my%20id:p%2Ba%20s%3As%2Fw%25%C3%B6%26%3D"
         );
-        assert_eq!(basic_credentials("my id", &secret, BasicEncoding::Raw), "my id:p+a s:s/w%ö&=");
+        assert_eq!(*basic_credentials("my id", &secret, BasicEncoding::Raw), "my id:p+a s:s/w%ö&=");
     }
 
     #[test]

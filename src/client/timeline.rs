@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::model::report::{CertificateDefect, ChainExpiry, Phase, Phases};
 
+use super::intake::{Intake, Requests};
 use super::pool::NetworkPath;
 
 tokio::task_local! {
@@ -14,7 +15,13 @@ tokio::task_local! {
 
 /// The marks of one request.
 #[derive(Debug)]
-pub(super) struct Timeline(Mutex<Marks>);
+pub(super) struct Timeline {
+    marks: Mutex<Marks>,
+    /// Those that this one is the last of, so far.
+    requests: Requests,
+    /// What comes in on the connection whose handshake began last.
+    intake: Mutex<Option<Arc<Intake>>>,
+}
 
 /// How far a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +53,10 @@ struct Marks {
 }
 
 impl Timeline {
-    pub(super) fn begin(path: NetworkPath) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Marks {
+    /// Begins with the next of `requests`.
+    pub(super) fn begin(path: NetworkPath, requests: Requests) -> Arc<Self> {
+        requests.next();
+        let marks = Mutex::new(Marks {
             begun: now(),
             handshakes_of_proxy: u8::from(path == NetworkPath::ProxiedOverTls),
             resolve_begun: None,
@@ -62,7 +71,8 @@ impl Timeline {
             peer: None,
             server_chain: None,
             certificate_defect: None,
-        })))
+        });
+        Arc::new(Self { marks, requests, intake: Mutex::default() })
     }
 
     /// Runs `future` with this timeline as the current one.
@@ -92,6 +102,13 @@ impl Timeline {
             Some(still_to_come) => marks.handshakes_of_proxy = still_to_come,
             None => marks.handshake_begun = Some(now),
         });
+        *self.intake.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Arc::new(Intake::new(self.requests.clone())));
+    }
+
+    /// Where it is noted what comes in by TLS.
+    pub(super) fn intake(&self) -> Option<Arc<Intake>> {
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The server's certificates have come; what is thought of them is another matter. A proxy's are of no interest.
@@ -183,11 +200,11 @@ impl Timeline {
     }
 
     fn mark(&self, set: impl FnOnce(&mut Marks, Instant)) {
-        set(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), now());
+        set(&mut self.marks.lock().unwrap_or_else(PoisonError::into_inner), now());
     }
 
     fn read(&self) -> Marks {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::tls::provider;
 
 use super::certificate::chain_expiry;
 use super::file_reads::FileReads;
+use super::intake::counting;
 use super::pem::{PemFile, TlsError};
 use super::rotation::{Look, Rotating, Rotation};
 use super::timeline::Timeline;
@@ -62,7 +63,7 @@ pub(super) fn tls(transport: &Transport, reads: FileReads) -> Result<Tls, TlsErr
     if let Some(files) = &identity {
         looks.push(Arc::clone(files) as _);
     }
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(counting(&provider))
         .with_safe_default_protocol_versions()
         .expect("the provider supports TLS 1.2 and 1.3")
         .dangerous()

@@ -127,7 +127,7 @@ pub const fn advice(cause: Cause) -> Advice {
             "It restarts, is overloaded, or a load balancer gives up: tell the provider. If it never worked, check http:// against https://.",
         ),
         Reason::ProtocolError => (
-            "What came back is not HTTP.",
+            "What came back is not HTTP, or far more than an answer can be.",
             "Check that host and port are those of the server, and http:// against https://.",
         ),
         Reason::Redirected => (

@@ -110,7 +110,7 @@ pub enum Reason {
     ResponseTimeout,
     /// The connection was closed before the answer was whole.
     ConnectionClosed,
-    /// What came back is not HTTP.
+    /// What came back is not HTTP, or far more than an answer can be.
     ProtocolError,
     /// 3xx; redirects are never followed (RFC 9700 §4.12).
     Redirected,

@@ -1,5 +1,6 @@
 //! What an HTTP answer means: status first, body second, and of a body's text only the codes that RFC 6749 §5.2 knows.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use super::target::Expectation;
 use super::time::unix_seconds;
 
 /// A successful answer of the token endpoint (RFC 6749 §5.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TokenAnswer {
     /// The token.
     pub access_token: AccessToken,
@@ -21,6 +22,18 @@ pub struct TokenAnswer {
     pub expires_in: Option<Duration>,
     /// The granted scopes; `None`: as requested (RFC 6749 §5.1).
     pub scopes: Option<Vec<String>>,
+}
+
+/// Scopes are a server's text, which can contain anything.
+impl fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { access_token, expires_in, scopes } = self;
+        f.debug_struct("TokenAnswer")
+            .field("access_token", access_token)
+            .field("expires_in", expires_in)
+            .field("scopes", &scopes.as_ref().map(Vec::len))
+            .finish()
+    }
 }
 
 /// The fields of RFC 6749 §5.1 and §5.2. Untyped, so that one odd field does not hide what the others say.

@@ -98,6 +98,12 @@ impl Exporter {
         Self::spawn(PROGRAM.as_ref(), ANY_PORT, &[], environment, Arc::new(tempfile::tempdir().unwrap())).await
     }
 
+    /// Starts `demo`.
+    pub async fn start_demo(arguments: &[&str]) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        Self::spawn(PROGRAM.as_ref(), ANY_PORT, &[&["demo"], arguments].concat(), &[], directory).await
+    }
+
     async fn spawn(
         program: &Path,
         address: &str,
@@ -106,8 +112,8 @@ impl Exporter {
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
         let mut child = Command::new(program)
-            .args(["--web.listen-address", address])
             .args(arguments)
+            .args(["--web.listen-address", address])
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

@@ -11,6 +11,7 @@ mod authority;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -28,6 +29,8 @@ pub enum Behaviour {
     Stall(Arc<[u8]>),
     /// Sends the first, and then the second again and again.
     Repeat(Arc<[u8]>, Arc<[u8]>),
+    /// Sends this byte by byte, and waits as long before each.
+    Trickle(Arc<[u8]>, Duration),
     /// Does not even begin TLS.
     Silent,
     /// Is a proxy that takes every tunnel (RFC 9110 §9.3.6) to this address, whatever was asked for.
@@ -121,6 +124,14 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behav
             let mut sent = stream.write_all(&start).await;
             while sent.is_ok() {
                 sent = stream.write_all(&again).await;
+            }
+        }
+        Behaviour::Trickle(bytes, pause) => {
+            for byte in bytes.iter() {
+                tokio::time::sleep(pause).await;
+                if stream.write_all(&[*byte]).await.is_err() {
+                    return;
+                }
             }
         }
         Behaviour::Silent => {}
