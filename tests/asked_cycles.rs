@@ -20,8 +20,6 @@ use tokio::time::{Instant, sleep, timeout};
 use simulated::{Issuing, LATENCY, SimWire, Trouble, World, hours, minutes, seconds, target, without_max_age};
 
 const INTERVAL: Duration = seconds(30);
-/// From the start of a cycle to the first moment at which another one starts for who asks.
-const SPACING: Duration = seconds(15);
 /// With a token that is held, or without.
 const CYCLE: Duration = LATENCY;
 const FIRST_CYCLE: Duration = Duration::from_millis(80);
@@ -165,52 +163,7 @@ async fn who_asks_after_a_cycle_has_ended_gets_another() {
     for cycles in 1..=50 {
         stage.ask().await;
         assert_eq!(stage.cycles().len(), cycles);
-        sleep(SPACING).await;
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_asks_one_time_after_another_gets_two_cycles_per_interval_and_an_answer_each_time() {
-    for target in [off(), on()] {
-        let stage = Stage::with(calm(), target);
-        let mut asked = 0;
-        while stage.world.clock.elapsed() < hours(1) {
-            assert!(stage.ask().await <= FIRST_CYCLE);
-            asked += 1;
-            sleep(Duration::from_millis(690)).await;
-        }
-        let cycles = stage.cycles().len();
-        assert!(asked > 5_000 && (230..=241).contains(&cycles), "{cycles} cycles for {asked}");
-        assert_eq!((stage.pings(), stage.token_requests()), (cycles, 1));
-        stage.assert_none_was_skipped();
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn two_who_ask_once_per_interval_share_their_cycles() {
-    for apart in [seconds(1), seconds(14), seconds(16), seconds(29)] {
-        let stage = Stage::with(calm(), off());
-        for _ in 0..100 {
-            stage.ask().await;
-            sleep(apart - CYCLE).await;
-            stage.ask().await;
-            sleep(INTERVAL - apart).await;
-        }
-        assert!((100..=102).contains(&stage.cycles().len()), "{} with {apart:?}", stage.cycles().len());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn answer_out_of_turn_tells_of_the_last_cycle_and_moves_no_spacing() {
-    let stage = Stage::with(calm(), off());
-    stage.ask().await;
-    for _ in 0..14 {
-        sleep(seconds(1)).await;
-        assert_eq!(stage.ask().await, Duration::ZERO);
-    }
-    sleep(seconds(1)).await;
-    assert_eq!(stage.ask().await, CYCLE);
-    assert_eq!(stage.cycles().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +180,7 @@ async fn starts_of_the_schedule_stay_where_they_are_however_often_somebody_asks(
         let serves = |cycle: &&Duration| **cycle + CYCLE > start && **cycle <= start;
         assert_eq!(cycles.iter().filter(serves).count(), 1, "the start at {start:?}");
     }
-    assert!(cycles.len() > 400, "{} cycles", cycles.len());
+    assert!(cycles.len() > 1200, "{} cycles", cycles.len());
     assert!(stage.world.books().lags.iter().all(|lag| *lag <= Duration::from_millis(2)));
     stage.assert_none_was_skipped();
 }
@@ -264,10 +217,8 @@ async fn who_gives_up_ends_no_cycle_and_loses_no_token() {
     sleep(seconds(1)).await;
     assert_eq!(stage.cycles(), [Duration::ZERO]);
     assert_eq!(stage.world.books().failures(), []);
-    sleep(SPACING).await;
     assert_eq!(stage.ask().await, CYCLE);
     assert_eq!(stage.token_requests(), 1);
-    sleep(SPACING).await;
     // Also one who does not even begin to wait has asked.
     drop(stage.prober.ask("tested").unwrap());
     sleep(seconds(1)).await;
@@ -294,7 +245,7 @@ async fn back_offs_are_obeyed_however_often_somebody_asks() {
         let requests = stage.token_requests();
         assert!(requests <= undisturbed * 3 / 2, "{requests} instead of {undisturbed}");
         let books = stage.world.books();
-        assert!(books.reports.len() > 200);
+        assert!(books.reports.len() > 3000);
         assert_eq!(books.failures().len(), books.reports.len(), "each is counted, with its cause");
         assert!(books.failures().iter().all(|(_, reason)| *reason == Reason::InvalidClient));
     }
@@ -316,31 +267,15 @@ async fn retry_after_is_obeyed_by_cycles_that_are_asked_for() {
 async fn nobody_waits_for_checks_and_a_check_under_way_delays_no_ping() {
     let mut world = calm();
     world.check_trouble = Box::new(|_| Trouble::Hangs);
-    let stage = Stage::with(world, with_check(Target { timeout: INTERVAL, ..off() }, 1));
+    let stage = Stage::with(world, with_check(off(), 1));
     assert_eq!(stage.ask().await, FIRST_CYCLE);
-    for _ in 0..10 {
-        sleep(seconds(1)).await;
-        assert_eq!(stage.ask().await, Duration::ZERO, "the last cycle will do");
-    }
-    assert_eq!(stage.world.books().checks.len(), 1, "it is under way, whoever asks meanwhile");
-    sleep(SPACING - seconds(10)).await;
+    sleep(seconds(2)).await;
+    assert_eq!(stage.world.books().checks.len(), 1, "it is under way");
     assert_eq!(stage.ask().await, CYCLE);
-    sleep(INTERVAL).await;
+    sleep(seconds(20)).await;
     let books = stage.world.books();
     assert_eq!((books.reports.len(), books.checks.len()), (2, 2), "what was given up was due again");
     assert_eq!(books.check_outcomes.len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_is_served_by_the_last_cycle_ends_no_check() {
-    let mut world = calm();
-    world.check_trouble = Box::new(|_| Trouble::Hangs);
-    let stage = Stage::with(world, with_check(off(), 1));
-    for _ in 0..12 {
-        stage.ask().await;
-        sleep(seconds(1)).await;
-    }
-    assert_eq!(stage.world.books().check_outcomes.len(), 1, "it came to its end, by its timeout");
 }
 
 #[tokio::test(start_paused = true)]
@@ -348,7 +283,7 @@ async fn checks_come_once_in_so_many_cycles_whoever_wanted_them() {
     let stage = Stage::with(calm(), with_check(off(), 10));
     for _ in 0..40 {
         stage.ask().await;
-        sleep(SPACING).await;
+        sleep(seconds(1)).await;
     }
     assert_eq!(stage.world.books().checks.len(), 4);
 }
@@ -359,10 +294,10 @@ async fn checks_after_a_cycle_that_was_asked_for_make_way_for_the_schedule() {
     let mut world = calm();
     world.check_trouble = Box::new(|_| Trouble::Hangs);
     let stage = Stage::with(world, with_check(Target { timeout: INTERVAL, ..on() }, 1));
-    stage.until(first + INTERVAL * 2 / 3).await;
+    stage.until(first + INTERVAL / 3).await;
     stage.ask().await;
     stage.until(first + INTERVAL * 2).await;
-    assert_eq!(stage.cycles(), [first, first + INTERVAL * 2 / 3, first + INTERVAL]);
+    assert_eq!(stage.cycles(), [first, first + INTERVAL / 3, first + INTERVAL]);
     assert!(stage.world.books().lags.iter().all(|lag| *lag <= Duration::from_millis(2)));
 }
 

@@ -8,16 +8,11 @@ use super::time::Moment;
 ///
 /// The schedule and whoever asks for a cycle are equals: a start that comes while a cycle runs that was asked for is
 /// served by it, and none is counted as skipped. The grid of the starts never moves.
-///
-/// Who asks soon after a start is served by that cycle, too, though it has ended: so however often somebody asks, no more
-/// than two cycles start per interval, and two who ask once per interval share them.
 #[derive(Clone, Copy, Debug)]
 pub struct Agenda {
     schedule: Schedule,
     /// The next start; `None`: no cycle starts by itself.
     due: Option<Moment>,
-    /// When the last cycle started, whoever wanted it.
-    last: Option<Moment>,
 }
 
 /// What made a target's task look at its agenda.
@@ -56,7 +51,7 @@ impl Agenda {
             ScheduleMode::On => Some(schedule.next_from(now)),
             ScheduleMode::Off => None,
         };
-        Self { schedule, due, last: None }
+        Self { schedule, due }
     }
 
     /// When the next cycle starts by itself.
@@ -65,14 +60,7 @@ impl Agenda {
         self.due
     }
 
-    /// Whether who asks `now`, while no cycle runs, is served by the last one.
-    #[must_use]
-    pub fn last_serves(&self, now: Moment) -> bool {
-        let is_young = self.last.is_some_and(|last| last.until(now) < self.schedule.half());
-        is_young && self.due.is_none_or(|due| due > now)
-    }
-
-    /// What is to be done `now`, while no cycle runs and the last one does not serve who asks.
+    /// What is to be done `now`, while no cycle runs.
     pub fn look(&mut self, now: Moment, occasion: Occasion) -> Outlook {
         let resumed = self.due.map(|due| self.schedule.resume(due, now));
         self.due = resumed.map(|next| next.start);
@@ -82,9 +70,6 @@ impl Agenda {
             // The start that was due passed long ago, and the next one lies ahead.
             (None, Occasion::Due) => None,
         };
-        if start.is_some() {
-            self.last = Some(now);
-        }
         Outlook { skipped: resumed.map_or(0, |next| next.skipped), start }
     }
 
@@ -129,7 +114,7 @@ mod tests {
     /// Starts at 100 s, 130 s, 160 s, …
     fn agenda() -> Agenda {
         let schedule = Schedule::starting(at(100.0), INTERVAL);
-        Agenda { schedule, due: Some(at(100.0)), last: None }
+        Agenda { schedule, due: Some(at(100.0)) }
     }
 
     fn off() -> Agenda {
@@ -206,29 +191,6 @@ mod tests {
         assert_eq!((start, agenda.deadline(start)), (Start::Asked(at(1000.0)), at(1029.95)));
         assert_eq!((agenda.cycle_ended(start, at(2000.0)), agenda.due()), (0, None));
         assert_eq!(agenda.look(at(3000.0), Occasion::Due), Outlook { skipped: 0, start: None });
-    }
-
-    #[test]
-    fn who_asks_within_half_an_interval_of_a_start_is_served_by_that_cycle() {
-        let mut asked = off();
-        assert!(!asked.last_serves(at(0.0)), "there is none yet");
-        started(&mut asked, 1000.0, Occasion::Asked);
-        for (seconds, serves) in [(1000.0, true), (1001.0, true), (1014.999, true), (1015.0, false), (2000.0, false)] {
-            assert_eq!(asked.last_serves(at(seconds)), serves, "{seconds} s");
-        }
-        let mut scheduled = agenda();
-        let start = started(&mut scheduled, 100.002, Occasion::Due);
-        scheduled.cycle_ended(start, at(101.0));
-        assert!(scheduled.last_serves(at(115.001)) && !scheduled.last_serves(at(115.002)), "since it really began");
-    }
-
-    #[test]
-    fn start_that_is_due_is_never_passed_over_for_the_last_cycle() {
-        let mut agenda = agenda();
-        let start = started(&mut agenda, 98.0, Occasion::Asked);
-        agenda.cycle_ended(start, at(99.0));
-        assert!(agenda.last_serves(at(99.999)) && !agenda.last_serves(at(100.0)));
-        assert_eq!(started(&mut agenda, 100.0, Occasion::Asked), Start::Scheduled(at(100.0)));
     }
 
     #[test]

@@ -89,8 +89,7 @@ type SharedToken = Arc<tokio::sync::Mutex<TokenState>>;
 pub struct Prober(Arc<Mutex<HashMap<String, Running>>>);
 
 impl Prober {
-    /// Asks the target of this name, if there is one, for a cycle now: the one that runs, else the last one if that is
-    /// young, else one that starts for it.
+    /// Asks the target of this name, if there is one, for a cycle now: the one that runs, else one that starts for it.
     ///
     /// What it gives is done once that cycle has ended, or once there is no task any more that would end it: the target
     /// was replaced or stopped. It may be dropped at any time; the cycle goes on.
@@ -210,7 +209,7 @@ impl<W: Wire, O: Observer, C: Clock> Actor<W, O, C> {
         loop {
             let occasion = tokio::select! {
                 () = sleep_until(&self.clock, self.agenda.due()) => Occasion::Due,
-                () = cycle_wanted(&self.asked, &self.agenda, &self.clock) => Occasion::Asked,
+                () = self.asked.wanted() => Occasion::Asked,
             };
             let now = self.clock.now().moment;
             let outlook = self.agenda.look(now, occasion);
@@ -233,29 +232,17 @@ impl<W: Wire, O: Observer, C: Clock> Actor<W, O, C> {
         // Boxed, so that a target between two cycles costs no more than its state.
         let report = Box::pin(run_cycle(target, &mut token, deadline, tools)).await;
         observer.cycle_ended(&report);
-        self.asked.answer();
+        self.asked.cycle_ended();
         self.checks.cycle_ended(report.verdict);
         note_skipped(observer, self.agenda.cycle_ended(start, self.clock.now().moment));
         let deadline = self.agenda.checks_deadline(deadline);
         let round = CheckRound { target, wire, clock: &self.clock, deadline };
-        // A check delays no ping: who needs a cycle now ends the one that is under way, and it stays due.
+        // A check delays no ping: whoever asks for a cycle now ends the one that is under way, and it stays due.
         tokio::select! {
             biased;
-            () = cycle_wanted(&self.asked, &self.agenda, &self.clock) => {}
+            () = self.asked.wanted() => {}
             () = Box::pin(round.run(&mut self.checks, &token, |outcome| observer.check_made(&outcome))) => {}
         }
-    }
-}
-
-/// Returns once somebody asks whom the last cycle does not serve; all others are answered meanwhile. It may be dropped at
-/// any time.
-async fn cycle_wanted(asked: &Asked, agenda: &Agenda, clock: &impl Clock) {
-    loop {
-        asked.wanted().await;
-        if !agenda.last_serves(clock.now().moment) {
-            return;
-        }
-        asked.answer();
     }
 }
 

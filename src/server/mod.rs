@@ -60,8 +60,8 @@ pub use security::{Security, WebSource};
 /// Loads the configuration anew. Tells what that changed, or the first mistakes because of which nothing has changed.
 pub type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
 
-/// Asks the target of this name for a cycle: the one that runs, else the last one if that is young, else one that starts.
-/// What it gives is done once that has ended, and may be dropped before; `None`: no target has this name.
+/// Asks the target of this name for a cycle: joins the one that runs, else starts one. What it gives is done once that
+/// has ended, and may be dropped before; `None`: no target has this name.
 pub type Probe = Arc<dyn Fn(&str) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync>;
 
 /// What there is to serve.

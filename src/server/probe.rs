@@ -1,5 +1,4 @@
-//! `/probe`: a cycle of one target for whoever asks, shared with all who ask about then, and what the target's metrics say
-//! after it.
+//! `/probe`: a cycle of one target, run for whoever asks or joined if one runs, and what the target's metrics say then.
 
 use std::sync::Arc;
 
