@@ -221,8 +221,24 @@ async fn who_gives_up_ends_no_cycle_and_loses_no_token() {
     assert_eq!(stage.token_requests(), 1);
     // Also one who does not even begin to wait has asked.
     drop(stage.prober.ask("tested").unwrap());
-    sleep(seconds(1)).await;
+    sleep(seconds(2)).await;
     assert_eq!(stage.cycles().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_again_and_again_gets_a_cycle_a_second_and_an_answer_each_time() {
+    for target in [off(), on()] {
+        let stage = Stage::with(calm(), target);
+        let mut asked = 0;
+        while stage.world.clock.elapsed() < minutes(10) {
+            assert!(stage.ask().await <= seconds(1) + FIRST_CYCLE);
+            asked += 1;
+        }
+        let cycles = stage.cycles().len();
+        // The schedule has twenty starts meanwhile, which may come sooner.
+        assert!(asked == cycles && (590..=621).contains(&cycles), "{cycles} cycles for {asked}");
+        stage.assert_none_was_skipped();
+    }
 }
 
 #[tokio::test(start_paused = true)]

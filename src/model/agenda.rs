@@ -1,5 +1,7 @@
 //! Where one target stands in its schedule: which start is due, and what becomes of those that pass meanwhile.
 
+use std::time::Duration;
+
 use super::schedule::Schedule;
 use super::target::{ScheduleMode, Target};
 use super::time::Moment;
@@ -7,13 +9,19 @@ use super::time::Moment;
 /// The starts of one target that are still to come.
 ///
 /// The schedule and whoever asks for a cycle are equals: a start that comes while a cycle runs that was asked for is
-/// served by it, and none is counted as skipped. The grid of the starts never moves.
+/// served by it, and none is counted as skipped. The grid of the starts never moves. Whoever asks again and again has the
+/// API called once a second, and no more.
 #[derive(Clone, Copy, Debug)]
 pub struct Agenda {
     schedule: Schedule,
     /// The next start; `None`: no cycle starts by itself.
     due: Option<Moment>,
+    /// When the last cycle started, whoever wanted it.
+    last: Option<Moment>,
 }
+
+/// From the start of a cycle to that of the next one that is asked for; half an interval, if that is shorter.
+const SPACING: Duration = Duration::from_secs(1);
 
 /// What made a target's task look at its agenda.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +59,19 @@ impl Agenda {
             ScheduleMode::On => Some(schedule.next_from(now)),
             ScheduleMode::Off => None,
         };
-        Self { schedule, due }
+        Self { schedule, due, last: None }
     }
 
     /// When the next cycle starts by itself.
     #[must_use]
     pub const fn due(&self) -> Option<Moment> {
         self.due
+    }
+
+    /// When a cycle starts, at the earliest, for who asks; `None`: at once.
+    #[must_use]
+    pub fn earliest_asked(&self) -> Option<Moment> {
+        self.last.map(|last| last.plus(SPACING.min(self.schedule.half())))
     }
 
     /// What is to be done `now`, while no cycle runs.
@@ -70,6 +84,9 @@ impl Agenda {
             // The start that was due passed long ago, and the next one lies ahead.
             (None, Occasion::Due) => None,
         };
+        if start.is_some() {
+            self.last = Some(now);
+        }
         Outlook { skipped: resumed.map_or(0, |next| next.skipped), start }
     }
 
@@ -101,8 +118,6 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const INTERVAL: Duration = Duration::from_secs(30);
@@ -114,7 +129,7 @@ mod tests {
     /// Starts at 100 s, 130 s, 160 s, …
     fn agenda() -> Agenda {
         let schedule = Schedule::starting(at(100.0), INTERVAL);
-        Agenda { schedule, due: Some(at(100.0)) }
+        Agenda { schedule, due: Some(at(100.0)), last: None }
     }
 
     fn off() -> Agenda {
@@ -191,6 +206,19 @@ mod tests {
         assert_eq!((start, agenda.deadline(start)), (Start::Asked(at(1000.0)), at(1029.95)));
         assert_eq!((agenda.cycle_ended(start, at(2000.0)), agenda.due()), (0, None));
         assert_eq!(agenda.look(at(3000.0), Occasion::Due), Outlook { skipped: 0, start: None });
+    }
+
+    #[test]
+    fn who_asks_waits_a_second_from_the_last_start_or_half_an_interval() {
+        let mut agenda = agenda();
+        assert_eq!(agenda.earliest_asked(), None);
+        started(&mut agenda, 40.0, Occasion::Asked);
+        assert_eq!(agenda.earliest_asked(), Some(at(41.0)));
+        started(&mut agenda, 100.002, Occasion::Due);
+        assert_eq!(agenda.earliest_asked(), Some(at(101.002)), "from when it really began");
+        let schedule = Schedule::starting(at(100.0), Duration::from_secs(1));
+        let quick = Agenda { schedule, due: None, last: Some(at(40.0)) };
+        assert_eq!(quick.earliest_asked(), Some(at(40.5)));
     }
 
     #[test]

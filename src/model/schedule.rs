@@ -45,6 +45,12 @@ impl Schedule {
         if now > self.first { self.after(self.first, now).start } else { self.first }
     }
 
+    /// Half an interval.
+    #[must_use]
+    pub fn half(&self) -> Duration {
+        self.interval / 2
+    }
+
     /// When the cycle that started at `start` must have ended: just before the next start, or where that would be.
     #[must_use]
     pub fn deadline(&self, start: Moment) -> Moment {
@@ -70,7 +76,7 @@ impl Schedule {
     /// The start to use when the one that was `due` is noticed only `now`, as after suspend: the nearest on the grid.
     #[must_use]
     pub fn resume(&self, due: Moment, now: Moment) -> Next {
-        let passed = due.plus(self.interval / 2).until(now).as_nanos().div_ceil(self.interval.as_nanos());
+        let passed = due.plus(self.half()).until(now).as_nanos().div_ceil(self.interval.as_nanos());
         let steps = u32::try_from(passed).unwrap_or(u32::MAX);
         Next { start: due.plus(self.interval.saturating_mul(steps)), skipped: u64::from(steps) }
     }

@@ -209,7 +209,7 @@ impl<W: Wire, O: Observer, C: Clock> Actor<W, O, C> {
         loop {
             let occasion = tokio::select! {
                 () = sleep_until(&self.clock, self.agenda.due()) => Occasion::Due,
-                () = self.asked.wanted() => Occasion::Asked,
+                () = cycle_wanted(&self.asked, &self.agenda, &self.clock) => Occasion::Asked,
             };
             let now = self.clock.now().moment;
             let outlook = self.agenda.look(now, occasion);
@@ -240,9 +240,17 @@ impl<W: Wire, O: Observer, C: Clock> Actor<W, O, C> {
         // A check delays no ping: whoever asks for a cycle now ends the one that is under way, and it stays due.
         tokio::select! {
             biased;
-            () = self.asked.wanted() => {}
+            () = cycle_wanted(&self.asked, &self.agenda, &self.clock) => {}
             () = Box::pin(round.run(&mut self.checks, &token, |outcome| observer.check_made(&outcome))) => {}
         }
+    }
+}
+
+/// Returns once somebody asks for a cycle and one may start for it. It may be dropped at any time.
+async fn cycle_wanted(asked: &Asked, agenda: &Agenda, clock: &impl Clock) {
+    asked.wanted().await;
+    if let Some(earliest) = agenda.earliest_asked() {
+        clock.sleep_until(earliest).await;
     }
 }
 
