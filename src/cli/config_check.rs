@@ -29,7 +29,7 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
     let now = BootClock.now();
     let text = describe(&config, &served, &cautions(&config.targets, now.wall));
     // Files are opened too, so that a wrong certificate is found here and not at the start.
-    Supervisor::new(now).prepare(config).map_err(Stop::usage)?;
+    Supervisor::new(now).map_err(Stop::failed)?.prepare(config).map_err(Stop::usage)?;
     setup::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

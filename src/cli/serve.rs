@@ -52,7 +52,7 @@ impl Exporter {
         paths: &WebPaths,
         security: Security,
     ) -> Result<Self, Stop> {
-        let supervisor = Supervisor::new(BootClock.now());
+        let supervisor = Supervisor::new(BootClock.now()).map_err(Stop::failed)?;
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
         let web = paths.settings()?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();

@@ -2,6 +2,7 @@
 //! configuration takes their place, all of it or nothing.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::probe::{Fleet, Job, TaskDied};
 use crate::server::Probe;
 use crate::telemetry::{Metrics, Shown};
 
+use super::loader::{Loader, Panicked};
 use super::observer::TargetObserver;
 use super::reload::{Changes, Outcome, ReloadRequests, for_the_log};
 use super::wires::wires;
@@ -29,6 +31,7 @@ pub(super) struct Supervisor {
     in_force: Arc<InForce>,
     metrics: Arc<Metrics>,
     fleet: Fleet,
+    loader: Loader,
     /// When the exporter started; the schedules of all targets begin there, also of those that come later.
     started: Stamp,
 }
@@ -68,9 +71,12 @@ impl Prepared {
 
 impl Supervisor {
     /// Nothing is probed yet.
-    pub(super) fn new(started: Stamp) -> Self {
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn new(started: Stamp) -> io::Result<Self> {
         let nothing = Config { vantage: None, latency_buckets: Vec::new(), history: 0, targets: Vec::new() };
-        Self {
+        Ok(Self {
             metrics: Arc::new(Metrics::new(&nothing, started)),
             in_force: Arc::new(InForce {
                 targets: HashMap::new(),
@@ -78,8 +84,9 @@ impl Supervisor {
                 pool: ClientPool::new(),
             }),
             fleet: Fleet::default(),
+            loader: Loader::start()?,
             started,
-        }
+        })
     }
 
     pub(super) const fn metrics(&self) -> &Arc<Metrics> {
@@ -125,12 +132,12 @@ impl Supervisor {
             // Reading thousands of targets takes a while, in which this thread has others to serve.
             let (in_force, metrics, source) =
                 (Arc::clone(&self.in_force), Arc::clone(&self.metrics), Arc::clone(&source));
-            let loading = tokio::task::spawn_blocking(move || in_force.prepare(source()?, &metrics));
+            let loading = self.loader.run(move || in_force.prepare(source()?, &metrics));
             let loaded = tokio::select! {
                 died = self.fleet.watch() => return died,
                 loaded = loading => loaded,
             };
-            let prepared = loaded.unwrap_or_else(|_panic| Err(PANICKED.to_owned()));
+            let prepared = loaded.unwrap_or_else(|Panicked| Err(PANICKED.to_owned()));
             let outcome = prepared.map(|prepared| self.apply(prepared));
             self.report(&outcome);
             waiting.answer(&outcome);
