@@ -3,7 +3,7 @@
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -33,16 +33,17 @@ pub const fn hours(count: u64) -> Duration {
     Duration::from_secs(count * 3600)
 }
 
-/// Follows tokio's paused time, and can be made to jump ahead as suspend does to `CLOCK_BOOTTIME`.
+/// Follows tokio's paused time, can be made to jump ahead as suspend does to `CLOCK_BOOTTIME`, and its wall time can be set.
 #[derive(Clone, Debug)]
 pub struct SimClock {
     origin: tokio::time::Instant,
     suspended_millis: Arc<AtomicU64>,
+    wall_off_by_seconds: Arc<AtomicI64>,
 }
 
 impl SimClock {
     pub fn start() -> Self {
-        Self { origin: tokio::time::Instant::now(), suspended_millis: Arc::default() }
+        Self { origin: tokio::time::Instant::now(), suspended_millis: Arc::default(), wall_off_by_seconds: Arc::default() }
     }
 
     /// Time since the start, suspend included.
@@ -53,14 +54,20 @@ impl SimClock {
     pub fn suspend(&self, length: Duration) {
         self.suspended_millis.fetch_add(u64::try_from(length.as_millis()).unwrap(), Ordering::SeqCst);
     }
+
+    /// Somebody sets the machine's clock, so many seconds ahead or back.
+    pub fn set_wall(&self, ahead: i64) {
+        self.wall_off_by_seconds.fetch_add(ahead, Ordering::SeqCst);
+    }
 }
 
 impl Clock for SimClock {
     fn now(&self) -> Stamp {
         let elapsed = self.elapsed();
+        let wall = 1_700_000_000_u64.saturating_add_signed(self.wall_off_by_seconds.load(Ordering::SeqCst));
         Stamp {
             moment: Moment::since_boot(seconds(1_000) + elapsed),
-            wall: SystemTime::UNIX_EPOCH + seconds(1_700_000_000) + elapsed,
+            wall: SystemTime::UNIX_EPOCH + seconds(wall) + elapsed,
         }
     }
 
