@@ -20,7 +20,7 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
     if arguments.config_check {
         return config_check::run(common, arguments);
     }
-    setup::logging(common)?;
+    let _log = setup::logging(common)?;
     setup::block_on(async {
         let signals = Signals::catch()?;
         let file = common.config_file.clone();

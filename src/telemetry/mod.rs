@@ -4,6 +4,7 @@ pub mod catalogue;
 mod exposition;
 mod family;
 mod history;
+mod log_thread;
 pub mod logging;
 mod metrics;
 mod own;
