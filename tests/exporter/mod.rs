@@ -1,6 +1,8 @@
 //! The built program as a child process, and the little HTTP that tests speak to it.
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -82,23 +84,33 @@ impl Exporter {
         let path = directory.path().join("probe.yml");
         std::fs::write(&path, configuration).unwrap();
         let file = ["--config.file", path.to_str().unwrap()];
-        Self::spawn(address, &[&file, arguments].concat(), environment, directory).await
+        Self::spawn(&[], address, &[&file, arguments].concat(), environment, directory).await
+    }
+
+    /// Starts `serve` by way of a command that runs another one in its own place, maybe as another user.
+    pub async fn start_by(launcher: &[&str], address: &str, configuration: &str) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+        let path = directory.path().join("probe.yml");
+        std::fs::write(&path, configuration).unwrap();
+        Self::spawn(launcher, address, &["--config.file", path.to_str().unwrap()], &[], directory).await
     }
 
     /// Starts `serve` without a file.
     pub async fn start_from_environment(environment: &[(&str, String)]) -> Self {
-        Self::spawn(ANY_PORT, &[], environment, Arc::new(tempfile::tempdir().unwrap())).await
+        Self::spawn(&[], ANY_PORT, &[], environment, Arc::new(tempfile::tempdir().unwrap())).await
     }
 
     async fn spawn(
+        launcher: &[&str],
         address: &str,
         arguments: &[&str],
         environment: &[(&str, String)],
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(["--web.listen-address", address])
-            .args(arguments)
+        let words = [launcher, &[PROGRAM, "--web.listen-address", address], arguments].concat();
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -190,6 +202,13 @@ impl Exporter {
     /// Ends it if it runs, and starts one with this configuration at the same address.
     pub async fn restart(&mut self, configuration: &str) {
         self.send(Signal::TERM);
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        *self = Self::start_at(&self.address, configuration, &[], &[], Arc::clone(&self.directory)).await;
+    }
+
+    /// Kills it wherever it is, and starts one at the same address at once.
+    pub async fn kill_and_restart(&mut self, configuration: &str) {
+        self.send(Signal::KILL);
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         *self = Self::start_at(&self.address, configuration, &[], &[], Arc::clone(&self.directory)).await;
     }
