@@ -213,6 +213,24 @@ impl Exporter {
         *self = Self::start_at(&self.address, configuration, &[], &[], Arc::clone(&self.directory)).await;
     }
 
+    /// Kills it, starts another one at the same address, and waits no longer for that than `patience`: it is somewhere in
+    /// its start when it is killed next.
+    pub async fn kill_and_begin_again(&mut self, patience: Duration) {
+        self.send(Signal::KILL);
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        let file = self.configuration_file();
+        self.child = Command::new(PROGRAM)
+            .args(["--web.listen-address", &self.address, "--config.file", file.to_str().unwrap()])
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(patience).await;
+    }
+
     /// Sends a signal, unless it has ended.
     pub fn send(&self, signal: Signal) {
         if let Some(pid) = self.pid() {

@@ -43,7 +43,11 @@ pub struct SimClock {
 
 impl SimClock {
     pub fn start() -> Self {
-        Self { origin: tokio::time::Instant::now(), suspended_millis: Arc::default(), wall_off_by_seconds: Arc::default() }
+        Self {
+            origin: tokio::time::Instant::now(),
+            suspended_millis: Arc::default(),
+            wall_off_by_seconds: Arc::default(),
+        }
     }
 
     /// Time since the start, suspend included.
