@@ -36,7 +36,7 @@ const ACCIDENTS: [Accident; 7] = [
     ("half written", |file| fs::write(file, "sec").unwrap(), Read::Wrong),
     ("no text", |file| fs::write(file, [0xff, 0xfe, 0x00]).unwrap(), Read::Impossible),
     ("a directory", by_directory, Read::Impossible),
-    ("not to be read", |file| fs::set_permissions(file, fs::Permissions::from_mode(0)).unwrap(), Read::Impossible),
+    ("not to be read", |file| fs::set_permissions(file, fs::Permissions::from_mode(0o000)).unwrap(), Read::Impossible),
     ("a link to nowhere", by_dangling_link, Read::Impossible),
 ];
 
