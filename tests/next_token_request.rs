@@ -26,7 +26,7 @@ async fn next_token_request_lies_ahead_after_refused_tokens_turned_into_another_
     live(&world, target(seconds(30)), hours(1)).await;
     let books = world.books();
     for (at, report) in &books.reports {
-        let next = report.token.next_request.unwrap();
+        let next = report.token.next_request.unwrap().wall;
         assert!(next > report.ended.wall, "after {at:?}: {:?}", report.ended.wall.duration_since(next));
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod exporter;
+mod namespace;
 mod raw_server;
 mod support;
 mod targets;
@@ -97,28 +98,12 @@ async fn what_the_server_does_wrong_in_the_tunnel_is_the_servers_fault() {
 
 /// An address that is not loopback's, so that it is proxied (RFC 5737).
 const OUTSIDE: &str = "192.0.2.1";
-const INSIDE_NAMESPACE: &str = "PROXIES_INSIDE_NAMESPACE";
-
-/// Runs the test of this name again, alone, on a network that has nothing but loopback and [`OUTSIDE`].
-fn run_on_a_network_of_its_own(name: &str) {
-    let set_up = format!("ip link set lo up && ip address add {OUTSIDE}/32 dev lo && exec \"$@\"");
-    let output = std::process::Command::new("unshare")
-        .args(["--map-root-user", "--net", "sh", "-c", &set_up, "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE_NAMESPACE, "1")
-        .output()
-        .expect("unshare (Debian: util-linux) and ip (iproute2); tests/run.sh installs them");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
-
+const NETWORK: &str = "ip link set lo up; ip address add 192.0.2.1/32 dev lo";
 #[test]
 fn tinyproxy_takes_both_requests_with_credentials_and_its_failures_are_its_own() {
-    if std::env::var_os(INSIDE_NAMESPACE).is_none() {
-        return run_on_a_network_of_its_own(
-            "tinyproxy_takes_both_requests_with_credentials_and_its_failures_are_its_own",
-        );
+    if !namespace::is_inside() {
+        let name = "tinyproxy_takes_both_requests_with_credentials_and_its_failures_are_its_own";
+        return namespace::run_inside(name, NETWORK);
     }
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let stage = Stage::set().await;

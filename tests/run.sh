@@ -182,6 +182,13 @@ set_up_proxy() {
   ln -sfn "$DEPS/tinyproxy/usr/bin/tinyproxy" "$BIN/tinyproxy"
 }
 
+# A wall clock that tests can set, for one program alone.
+set_up_faketime() {
+  [[ ! -e $BIN/libfaketime.so.1 ]] || return 0
+  unpack_from_debian libfaketime faketime
+  ln -sfn "$(find "$DEPS/faketime" -name libfaketime.so.1 -print -quit)" "$BIN/libfaketime.so.1"
+}
+
 # systemd judges the unit and, as the first process of a container, runs it.
 set_up_systemd() {
   has systemd-analyze && has systemd-nspawn && has nsenter && has setpriv ||
@@ -339,6 +346,7 @@ set_up() {
     set_up_blackbox
     set_up_openssl
     set_up_proxy
+    set_up_faketime
     set_up_systemd
     set_up_page_and_shell_readers
     set_up_python

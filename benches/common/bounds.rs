@@ -19,6 +19,12 @@ impl Bounds {
         self.0.push(Bound { what: what.into(), measured, most, unit });
     }
 
+    /// What is measured by those that are broken.
+    pub(crate) fn broken(&self) -> impl Iterator<Item = String> {
+        let broken = self.0.iter().filter(|bound| bound.is_broken());
+        broken.map(|Bound { what, measured, most, unit }| format!("{what}: {measured:.2}{unit}, at most {most}{unit}"))
+    }
+
     /// Prints them all, and gives the exit code of the benchmark.
     pub(crate) fn verdict(&self) -> ExitCode {
         println!("| bound | at most | measured | |");
@@ -28,7 +34,7 @@ impl Bounds {
             let verdict = if bound.is_broken() { "**broken**" } else { "kept" };
             println!("| {what} | {most}{unit} | {measured:.2}{unit} | {verdict} |");
         }
-        let broken = self.0.iter().filter(|bound| bound.is_broken()).count();
+        let broken = self.broken().count();
         if broken == 0 {
             return ExitCode::SUCCESS;
         }

@@ -20,7 +20,7 @@ pub(super) fn run(common: &Common, arguments: &DemoArguments) -> Result<ExitCode
     if common.config_file.is_some() {
         return Err(Stop::usage("demo brings its own targets; leave --config.file out, or use serve"));
     }
-    setup::logging(common)?;
+    let _log = setup::logging(common)?;
     setup::block_on(play(arguments))?;
     Ok(ExitCode::SUCCESS)
 }

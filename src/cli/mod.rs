@@ -9,6 +9,7 @@ mod config_check;
 mod demo;
 mod grouped;
 mod healthcheck;
+mod loader;
 mod man;
 mod observer;
 mod rates;

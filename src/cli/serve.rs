@@ -21,7 +21,7 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
     if arguments.config_check {
         return config_check::run(common, arguments);
     }
-    setup::logging(common)?;
+    let _log = setup::logging(common)?;
     setup::block_on(async {
         let signals = Signals::catch()?;
         let file = common.config_file.clone();
@@ -54,7 +54,7 @@ impl Exporter {
         security: Security,
     ) -> Result<Self, Stop> {
         let threads = ProbeThreads::start().map_err(Stop::failed)?;
-        let supervisor = Supervisor::new(BootClock.now(), Fleet::on(threads));
+        let supervisor = Supervisor::new(BootClock.now(), Fleet::on(threads)).map_err(Stop::failed)?;
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
         let web = paths.settings()?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();

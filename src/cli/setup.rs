@@ -10,7 +10,7 @@ use tracing::Level;
 
 use crate::config::{self, ConfigError};
 use crate::model::target::Config;
-use crate::telemetry::logging;
+use crate::telemetry::logging::{self, LastLines};
 
 use super::arguments::{Common, LogFormat, LogLevel};
 use super::stop::Stop;
@@ -47,8 +47,8 @@ fn raise_descriptor_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Sets up the log as it was asked for.
-pub(super) fn logging(common: &Common) -> Result<(), Stop> {
+/// Sets up the log as it was asked for. It is complete when what is returned is dropped.
+pub(super) fn logging(common: &Common) -> Result<LastLines, Stop> {
     let format = match common.log_format {
         LogFormat::Logfmt => logging::LogFormat::Logfmt,
         LogFormat::Json => logging::LogFormat::Json,

@@ -1,6 +1,7 @@
 //! Why a command stops early, and with which exit code.
 
 use std::fmt::Display;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// A command cannot go on.
@@ -22,7 +23,6 @@ impl Stop {
     }
 
     /// Says so on standard error.
-    #[expect(clippy::print_stderr, reason = "the last words of the process, also where no log is set up yet")]
     pub(super) fn report(&self) -> ExitCode {
         let (code, problem) = match self {
             Self::Usage(problem) => (2, problem),
@@ -30,7 +30,8 @@ impl Stop {
         };
         // A list of mistakes begins on a line of its own, so that each of its lines is FILE:LINE: … for an editor.
         let separator = if problem.contains('\n') { '\n' } else { ' ' };
-        eprintln!("{}:{separator}{problem}", env!("CARGO_PKG_NAME"));
+        // Where nobody can be told, the exit code says it.
+        let _ = writeln!(std::io::stderr(), "{}:{separator}{problem}", env!("CARGO_PKG_NAME"));
         ExitCode::from(code)
     }
 }

@@ -2,6 +2,7 @@
 //! configuration takes their place, all of it or nothing.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::probe::{Fleet, Job, TaskDied};
 use crate::server::Probe;
 use crate::telemetry::{Metrics, Shown};
 
+use super::loader::{Loader, Panicked};
 use super::observer::TargetObserver;
 use super::reload::{Changes, Outcome, ReloadRequests, beginning};
 use super::wires::wires;
@@ -32,6 +34,7 @@ pub(super) struct Supervisor {
     in_force: Arc<InForce>,
     metrics: Arc<Metrics>,
     fleet: Fleet,
+    loader: Loader,
     /// When the exporter started; the schedules of all targets begin there, also of those that come later.
     started: Stamp,
 }
@@ -72,7 +75,10 @@ impl Prepared {
 
 impl Supervisor {
     /// Nothing is probed yet; `fleet` has no targets.
-    pub(super) fn new(started: Stamp, fleet: Fleet) -> Self {
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn new(started: Stamp, fleet: Fleet) -> io::Result<Self> {
         let nothing = Config {
             vantage: None,
             latency_buckets: Vec::new(),
@@ -80,7 +86,7 @@ impl Supervisor {
             history: 0,
             targets: Vec::new(),
         };
-        Self {
+        Ok(Self {
             metrics: Arc::new(Metrics::new(&nothing, started)),
             in_force: Arc::new(InForce {
                 targets: HashMap::new(),
@@ -88,8 +94,9 @@ impl Supervisor {
                 pool: ClientPool::new(),
             }),
             fleet,
+            loader: Loader::start()?,
             started,
-        }
+        })
     }
 
     pub(super) const fn metrics(&self) -> &Arc<Metrics> {
@@ -143,12 +150,12 @@ impl Supervisor {
             // Reading thousands of targets takes a while, in which this thread has others to serve.
             let (in_force, metrics, source) =
                 (Arc::clone(&self.in_force), Arc::clone(&self.metrics), Arc::clone(&source));
-            let loading = tokio::task::spawn_blocking(move || in_force.prepare(source()?, &metrics));
+            let loading = self.loader.run(move || in_force.prepare(source()?, &metrics));
             let loaded = tokio::select! {
                 died = self.fleet.watch() => return died,
                 loaded = loading => loaded,
             };
-            let prepared = loaded.unwrap_or_else(|_panic| Err(PANICKED.to_owned()));
+            let prepared = loaded.unwrap_or_else(|Panicked| Err(PANICKED.to_owned()));
             let outcome = prepared.map(|prepared| self.apply(prepared));
             self.report(&outcome);
             requests.answer(load, outcome);

@@ -25,6 +25,15 @@ pub struct HeldView {
     pub margin: Duration,
 }
 
+impl HeldView {
+    /// When the next one is asked for by its expiry.
+    #[must_use]
+    pub fn refresh(&self) -> Stamp {
+        let moment = self.expiry.moment.minus(self.margin);
+        Stamp { moment, wall: self.expiry.wall_at(moment) }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct HeldToken {
     pub(super) access_token: AccessToken,

@@ -40,6 +40,10 @@ impl Moment {
     }
 }
 
+/// By so much a clock is off only if somebody set it. Less is its own unsteadiness, and would make of a time that stays
+/// the same another one at every look.
+const SET: Duration = Duration::from_secs(1);
+
 /// Both clocks, read together: [`Moment`] to compute with, wall time to export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -59,6 +63,14 @@ impl Stamp {
             self.wall.checked_sub(moment.until(self.moment))
         };
         shifted.unwrap_or(self.wall)
+    }
+
+    /// When this was, or will be, by the wall clock as it is `now`: as it was noted, unless the clock was set since.
+    #[must_use]
+    pub fn wall_as_of(&self, now: &Self) -> SystemTime {
+        let by_now = now.wall_at(self.moment);
+        let apart = by_now.duration_since(self.wall).unwrap_or_else(|earlier| earlier.duration());
+        if apart < SET { self.wall } else { by_now }
     }
 }
 
@@ -98,6 +110,22 @@ mod tests {
         assert_eq!(wall_at(130), wall + Duration::from_secs(30));
         assert_eq!(wall_at(30), wall - Duration::from_secs(70));
         assert_eq!(stamp.wall_at(Moment::since_boot(Duration::MAX)), wall, "a time that cannot be told");
+    }
+
+    #[test]
+    fn wall_time_that_was_noted_follows_a_clock_that_is_set_and_no_other() {
+        let at = |seconds: f64, wall: f64| Stamp {
+            moment: Moment::since_boot(Duration::from_secs_f64(seconds)),
+            wall: UNIX_EPOCH + Duration::from_secs_f64(wall),
+        };
+        let noted = at(100.0, 1_000_000.0);
+        let as_of = |seconds, wall| unix_seconds(noted.wall_as_of(&at(seconds, wall)));
+        assert_eq!(as_of(160.0, 1_000_060.0), 1_000_000.0);
+        assert_eq!(as_of(160.0, 1_000_060.9), 1_000_000.0, "unsteady");
+        assert_eq!(as_of(160.0, 1_000_059.1), 1_000_000.0, "unsteady");
+        assert_eq!(as_of(160.0, 1_007_260.0), 1_007_200.0, "two hours ahead");
+        assert_eq!(as_of(160.0, 992_860.0), 992_800.0, "two hours back");
+        assert_eq!(as_of(40.0, 1_007_140.0), 1_007_200.0, "of a time to come");
     }
 
     #[test]

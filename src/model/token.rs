@@ -1,7 +1,6 @@
 //! A token's life: what is held, what was refused, when to ask again. Every rule is a function of `now`.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::back_off::{BackOff, Circumstances};
 use super::expired_token::ExpiredToken;
@@ -84,7 +83,7 @@ pub struct TokenView {
     /// The token that is held, expired or not.
     pub held: Option<HeldView>,
     /// When the token endpoint may and should be asked next; `None` before the first time.
-    pub next_request: Option<SystemTime>,
+    pub next_request: Option<Stamp>,
     /// Whether the last answer had no `expires_in`.
     pub expires_in_missing: Option<bool>,
     /// Which expected scopes the last answer did not grant, by their names in the configuration.
@@ -281,7 +280,10 @@ impl TokenState {
                 lifetime: held.lifetime,
                 margin: held.margin,
             }),
-            next_request: self.asked.map(|asked| asked.wall_at(self.next_request(now, asked.moment, policy))),
+            next_request: self.asked.map(|asked| {
+                let moment = self.next_request(now, asked.moment, policy);
+                Stamp { moment, wall: asked.wall_at(moment) }
+            }),
             expires_in_missing: self.last_answer.as_ref().map(|answer| answer.expires_in == Basis::Assumed),
             scopes_missing: self.last_answer.as_ref().map(|answer| Arc::clone(&answer.scopes_missing)),
         }

@@ -67,7 +67,7 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
         "oauth_probe_last_success_timestamp_seconds",
         &[],
         "When the last successful cycle ended, in seconds since the Unix epoch.",
-        |view, out| out.put(&[], view.readings.last_success.map(Value::Millis)),
+        |view, out| out.put(&[], view.last_success()),
     ),
     gauge("oauth_probe_interval_seconds", &[], "Configured time between the starts of two cycles.", |view, out| {
         out.put(&[], seconds(view.constants.interval));
@@ -128,7 +128,7 @@ pub(super) static PER_TARGET: &[PerTarget] = &[
         "When the last successful attempt ended, in seconds since the Unix epoch.",
         |view, out| {
             each_request(|request| {
-                out.put(&[request.as_str()], view.request(request).last_success.map(Value::Millis));
+                out.put(&[request.as_str()], view.request_last_success(request));
             });
         },
     ),

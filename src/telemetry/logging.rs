@@ -14,6 +14,9 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::log_thread;
+pub use super::log_thread::LastLines;
+
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -23,12 +26,26 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends this process's events to standard error.
+/// The log cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// No thread to write it.
+    #[error("no thread to write the log")]
+    Thread(#[from] std::io::Error),
+    /// There is one already.
+    #[error("there is a log already")]
+    Twice(#[from] SetGlobalDefaultError),
+}
+
+/// Sends this process's events to standard error, by a thread of their own. Those that are logged when what is returned
+/// is dropped are written before the drop returns.
 ///
 /// # Errors
-/// When that was done before.
-pub fn init(format: LogFormat, level: Level) -> Result<(), SetGlobalDefaultError> {
-    set_global_default(subscriber(format, level, std::io::stderr))
+/// When that was done before, or when no thread can be started.
+pub fn init(format: LogFormat, level: Level) -> Result<LastLines, LogError> {
+    let (lines, last) = log_thread::start(std::io::stderr())?;
+    set_global_default(subscriber(format, level, lines))?;
+    Ok(last)
 }
 
 /// What [`init`] installs, with lines going to `writer`.

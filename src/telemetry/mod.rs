@@ -5,6 +5,7 @@ mod exposition;
 mod family;
 mod histogram;
 mod history;
+mod log_thread;
 pub mod logging;
 mod metrics;
 mod native;

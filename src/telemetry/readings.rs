@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::model::check::{Check, CheckOutcome};
 use crate::model::fault::{Cause, Fault, Reason, Request};
 use crate::model::report::{Achievement, Attempt, CertificateDefect, ChainExpiry, CycleReport, Phase, Phases};
-use crate::model::time::unix_seconds;
+use crate::model::time::{Stamp, unix_seconds};
 use crate::model::token::{TokenView, Trigger};
 
 use super::histogram::{Bounds, Histogram};
@@ -24,8 +24,8 @@ pub(super) struct Readings {
     pub(super) last_cycle: Option<LastCycle>,
     /// When the first cycle in a row with this outcome began, in Unix milliseconds.
     pub(super) since: Option<i64>,
-    /// End of the last good cycle, in Unix milliseconds.
-    pub(super) last_success: Option<i64>,
+    /// End of the last good cycle.
+    pub(super) last_success: Option<Stamp>,
     /// By [`Request::index`].
     pub(super) requests: [RequestReadings; Request::ALL.len()],
     pub(super) token: TokenView,
@@ -45,8 +45,7 @@ pub(super) struct Readings {
 struct Legacy {
     token: TokenView,
     attempt: Option<LastAttempt>,
-    /// In Unix milliseconds.
-    last_success: Option<i64>,
+    last_success: Option<Stamp>,
 }
 
 /// The last one of a check.
@@ -60,8 +59,7 @@ pub(super) struct LastCheck {
 /// The last cycle that ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LastCycle {
-    /// In Unix milliseconds.
-    pub(super) ended: i64,
+    pub(super) ended: Stamp,
     pub(super) verdict: Result<(), Cause>,
     pub(super) ping: Pinged,
 }
@@ -85,8 +83,8 @@ pub(super) struct RequestReadings {
     pub(super) last: Option<LastAttempt>,
     /// Good attempts in a row that took longer than the objective.
     pub(super) slow_in_a_row: u32,
-    /// End of the last good attempt, in Unix milliseconds.
-    pub(super) last_success: Option<i64>,
+    /// End of the last good attempt.
+    pub(super) last_success: Option<Stamp>,
     pub(super) duration: Histogram,
     /// Of the last handshake in which the server sent one.
     pub(super) server_chain: Option<ChainExpiry>,
@@ -159,14 +157,14 @@ impl Readings {
         own.or_else(|| legacy?.attempt.as_ref())
     }
 
-    /// End of the last good attempt, be it before a reload, in Unix milliseconds.
-    pub(super) fn last_good(&self, request: Request) -> Option<i64> {
+    /// End of the last good attempt, be it before a reload.
+    pub(super) fn last_good(&self, request: Request) -> Option<Stamp> {
         let legacy = self.legacy.as_ref().filter(|_| request == Request::Token);
         self.requests[request.index()].last_success.or_else(|| legacy?.last_success)
     }
 
     pub(super) fn record(&mut self, report: &CycleReport, bounds: &Bounds) {
-        let ended = unix_millis(report.ended.wall);
+        let ended = report.ended;
         match report.verdict {
             Ok(()) => {
                 self.cycles_succeeded += 1;
@@ -186,7 +184,7 @@ impl Readings {
     }
 
     pub(super) fn record_check(&mut self, outcome: &CheckOutcome) {
-        let after = self.last_cycle.map_or(0, |cycle| cycle.ended);
+        let after = self.last_cycle.map_or(0, |cycle| unix_millis(cycle.ended.wall));
         self.checks[outcome.check.index()] = Some(LastCheck { outcome: *outcome, after });
     }
 
@@ -217,7 +215,8 @@ impl RequestReadings {
             self.slow += u64::from(is_slow);
             self.duration.observe(trace.duration, bounds);
         }
-        let ended = unix_millis(trace.started.wall_at(trace.started.moment.plus(trace.duration)));
+        let moment = trace.started.moment.plus(trace.duration);
+        let ended = Stamp { moment, wall: trace.started.wall_at(moment) };
         match attempt.result {
             Ok(_) => {
                 self.last_success = Some(ended);
@@ -231,7 +230,7 @@ impl RequestReadings {
         let outcome = attempt.result.map(|_achievement| ()).map_err(|failure| failure.reason);
         self.last = Some(LastAttempt {
             outcome,
-            ended,
+            ended: unix_millis(ended.wall),
             duration: trace.duration,
             status: trace.status,
             phases: trace.phases,

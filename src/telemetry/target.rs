@@ -44,8 +44,8 @@ pub(super) struct Constants {
     pub(super) token_max_age: Option<Duration>,
     /// In Unix milliseconds.
     pub(super) client_secret_expires: Option<i64>,
-    /// When probing it began, in Unix milliseconds.
-    pub(super) started: i64,
+    /// When probing it began.
+    pub(super) started: Stamp,
     pub(super) bounds: Arc<Bounds>,
 }
 
@@ -81,7 +81,7 @@ impl TargetMetrics {
                 latency_objective: target.latency_objective,
                 token_max_age: target.token.policy.max_age,
                 client_secret_expires: target.client_secret_expires.map(unix_millis),
-                started: unix_millis(started.wall),
+                started,
                 bounds,
             },
         }

@@ -43,7 +43,15 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn last_cycle(&self) -> Value {
-        Value::Millis(self.readings.last_cycle.map_or(self.constants.started, |cycle| cycle.ended))
+        self.time(self.readings.last_cycle.map_or(self.constants.started, |cycle| cycle.ended))
+    }
+
+    pub(super) fn last_success(&self) -> Option<Value> {
+        self.readings.last_success.map(|ended| self.time(ended))
+    }
+
+    pub(super) fn request_last_success(&self, request: Request) -> Option<Value> {
+        self.request(request).last_success.map(|ended| self.time(ended))
     }
 
     pub(super) fn request(&self, request: Request) -> &'a RequestReadings {
@@ -96,11 +104,11 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn token_issued(&self) -> Option<Value> {
-        self.held().map(|held| Value::Millis(unix_millis(held.issued.wall)))
+        self.held().map(|held| self.time(held.issued))
     }
 
     pub(super) fn token_expiry(&self) -> Option<Value> {
-        self.held().map(|held| Value::Millis(unix_millis(held.expiry.wall)))
+        self.held().map(|held| self.time(held.expiry))
     }
 
     pub(super) fn token_lifetime(&self) -> Option<Value> {
@@ -120,11 +128,16 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn next_token_request(&self) -> Option<Value> {
-        self.readings.token.next_request.map(|wall| Value::Millis(unix_millis(wall)))
+        self.readings.token.next_request.map(|next| self.time(next))
     }
 
     pub(super) fn check_result(&self, check: Check, result: CheckResult) -> Option<Value> {
         self.readings.checks[check.index()].map(|last| flag(last.outcome.result == result))
+    }
+
+    /// By the wall clock as it is at this scrape.
+    fn time(&self, stamp: Stamp) -> Value {
+        timestamp(stamp.wall_as_of(&self.now))
     }
 
     fn held(&self) -> Option<HeldView> {

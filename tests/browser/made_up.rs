@@ -102,7 +102,7 @@ impl Life {
                 }
             }
             let ended = started + attempts.iter().map(|attempt| attempt.trace.duration.as_secs_f64()).sum::<f64>();
-            let next_request = Some(at(asked + MAX_AGE).wall);
+            let next_request = Some(at(asked + MAX_AGE));
             let view = TokenView { next_request, ..issued.map(|issued| held(issued, LIFETIME)).unwrap_or_default() };
             reports.push(cycle(started, ended, verdict, attempts, view));
             ago -= INTERVAL;

@@ -1,6 +1,8 @@
 //! The built program as a child process, and the little HTTP that tests speak to it.
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -82,38 +84,48 @@ impl Exporter {
         let path = directory.path().join("probe.yml");
         std::fs::write(&path, configuration).unwrap();
         let file = ["--config.file", path.to_str().unwrap()];
-        Self::spawn(PROGRAM.as_ref(), address, &[&file, arguments].concat(), environment, directory).await
+        Self::spawn(&[PROGRAM], address, &[&file, arguments].concat(), environment, directory).await
     }
 
     /// Another build of the program, with this configuration file.
     pub async fn start_program(program: &Path, configuration: &str) -> Self {
+        Self::start_words(&[program.to_str().unwrap()], ANY_PORT, configuration).await
+    }
+
+    /// Starts `serve` by way of a command that runs another one in its own place, maybe as another user.
+    pub async fn start_by(launcher: &[&str], address: &str, configuration: &str) -> Self {
+        Self::start_words(&[launcher, &[PROGRAM]].concat(), address, configuration).await
+    }
+
+    async fn start_words(command: &[&str], address: &str, configuration: &str) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         let path = directory.path().join("probe.yml");
         std::fs::write(&path, configuration).unwrap();
-        Self::spawn(program, ANY_PORT, &["--config.file", path.to_str().unwrap()], &[], directory).await
+        Self::spawn(command, address, &["--config.file", path.to_str().unwrap()], &[], directory).await
     }
 
     /// Starts `serve` without a file.
     pub async fn start_from_environment(environment: &[(&str, String)]) -> Self {
-        Self::spawn(PROGRAM.as_ref(), ANY_PORT, &[], environment, Arc::new(tempfile::tempdir().unwrap())).await
+        Self::spawn(&[PROGRAM], ANY_PORT, &[], environment, Arc::new(tempfile::tempdir().unwrap())).await
     }
 
     /// Starts `demo`.
     pub async fn start_demo(arguments: &[&str]) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
-        Self::spawn(PROGRAM.as_ref(), ANY_PORT, &[&["demo"], arguments].concat(), &[], directory).await
+        Self::spawn(&[PROGRAM], ANY_PORT, &[&["demo"], arguments].concat(), &[], directory).await
     }
 
     async fn spawn(
-        program: &Path,
+        command: &[&str],
         address: &str,
         arguments: &[&str],
         environment: &[(&str, String)],
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
-        let mut child = Command::new(program)
-            .args(arguments)
-            .args(["--web.listen-address", address])
+        let words = [command, arguments, &["--web.listen-address", address]].concat();
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -207,6 +219,31 @@ impl Exporter {
         self.send(Signal::TERM);
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         *self = Self::start_at(&self.address, configuration, &[], &[], Arc::clone(&self.directory)).await;
+    }
+
+    /// Kills it wherever it is, and starts one at the same address at once.
+    pub async fn kill_and_restart(&mut self, configuration: &str) {
+        self.send(Signal::KILL);
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        *self = Self::start_at(&self.address, configuration, &[], &[], Arc::clone(&self.directory)).await;
+    }
+
+    /// Kills it, starts another one at the same address, and waits no longer for that than `patience`: it is somewhere in
+    /// its start when it is killed next.
+    pub async fn kill_and_begin_again(&mut self, patience: Duration) {
+        self.send(Signal::KILL);
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        let file = self.configuration_file();
+        self.child = Command::new(PROGRAM)
+            .args(["--web.listen-address", &self.address, "--config.file", file.to_str().unwrap()])
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(patience).await;
     }
 
     /// Sends a signal, unless it has ended.

@@ -224,7 +224,7 @@ impl Of<'_> {
 
     fn token_gauges(&self, token: &TokenView, now: Stamp) {
         if let Some(next) = token.next_request {
-            self.set("next_token_request_timestamp_seconds", &[], millis(next));
+            self.set("next_token_request_timestamp_seconds", &[], millis(next.wall));
         }
         if let Some(missing) = token.expires_in_missing {
             self.set("token_expires_in_missing", &[], f64::from(u8::from(missing)));

@@ -75,7 +75,7 @@ impl RawServer {
                 let (behaviour, acceptor, noted) = (behaviour.clone(), acceptor.clone(), Arc::clone(&noted));
                 tokio::spawn(async move {
                     match (&behaviour, acceptor) {
-                        (Behaviour::Silent, _) => std::future::pending::<()>().await,
+                        (Behaviour::Silent, _) => until_closed(stream).await,
                         (_, None) => serve(stream, behaviour, &noted).await,
                         (_, Some(acceptor)) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
@@ -118,7 +118,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behav
         Behaviour::Stall(bytes) => {
             let _ = stream.write_all(&bytes).await;
             let _ = stream.flush().await;
-            std::future::pending::<()>().await;
+            until_closed(stream).await;
         }
         Behaviour::Repeat(start, again) => {
             let mut sent = stream.write_all(&start).await;
@@ -141,6 +141,11 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, behaviour: Behav
             let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
         }
     }
+}
+
+/// Keeps a connection until the other side has enough of it.
+async fn until_closed(mut stream: impl AsyncRead + Unpin) {
+    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
 }
 
 /// A whole HTTP answer.

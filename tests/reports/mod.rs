@@ -92,7 +92,7 @@ pub fn held(issued: f64, lifetime: f64) -> TokenView {
             lifetime: lifetime_span,
             margin: lifetime_span / 10,
         }),
-        next_request: Some(at(issued + 300.0).wall),
+        next_request: Some(at(issued + 300.0)),
         expires_in_missing: Some(false),
         scopes_missing: Some(Arc::new([])),
     }

@@ -85,16 +85,16 @@ impl Reading {
             resource_server: target.resource_host(),
             client_id: target.token.client_id.clone(),
             state: self.state(),
-            since: Timestamp::from_unix_millis(readings.since.unwrap_or(self.target.constants.started)),
+            since: readings.since.map_or_else(|| self.time(self.target.constants.started), Timestamp::from_unix_millis),
             failure: self.cause().map(|cause| self.failure(cause)),
             warnings: self.warnings().into_iter().map(|warning| self.warning(warning)).collect(),
             schedule: target.schedule,
             interval_seconds: target.interval.into(),
-            last_cycle: readings.last_cycle.map(|cycle| Timestamp::from_unix_millis(cycle.ended)),
+            last_cycle: readings.last_cycle.map(|cycle| self.time(cycle.ended)),
             next_cycle: self.next_cycle(),
-            last_success: readings.last_success.map(Timestamp::from_unix_millis),
+            last_success: readings.last_success.map(|ended| self.time(ended)),
             token: readings.token().held.map(|held| self.token(held)),
-            next_token_request: readings.token().next_request.map(Timestamp::from),
+            next_token_request: readings.token().next_request.map(|next| self.time(next)),
             requests: Requests { token: self.request(Request::Token), ping: self.request(Request::Ping) },
             glances: Vec::new(),
         }
@@ -122,6 +122,11 @@ impl Reading {
             failures,
             configuration: TargetSettings::of(&self.target.probed),
         }
+    }
+
+    /// By the wall clock as it is now.
+    fn time(&self, stamp: Stamp) -> Timestamp {
+        stamp.wall_as_of(&self.now).into()
     }
 
     fn next_cycle(&self) -> Option<Timestamp> {
@@ -190,7 +195,7 @@ impl Reading {
         let ended = last.map(|cycle| cycle.ended);
         let began = (target.schedule == ScheduleMode::On).then_some(self.target.constants.started);
         Some(Silence {
-            since: Timestamp::from_unix_millis(ended.or(began)?).to_wall(),
+            since: ended.or(began)?.wall_as_of(&self.now),
             tolerated: Silence::tolerated(target),
             schedule: target.schedule,
         })
@@ -235,12 +240,12 @@ impl Reading {
     fn token(&self, held: HeldView) -> TokenStatus {
         let now = self.now.moment;
         TokenStatus {
-            issued: held.issued.wall.into(),
-            expires: held.expiry.wall.into(),
+            issued: self.time(held.issued),
+            expires: self.time(held.expiry),
             lifetime_seconds: held.lifetime.into(),
             age_seconds: held.issued.moment.until(now).into(),
             expires_in_seconds: Seconds::rounded(now.seconds_until(held.expiry.moment)),
-            refresh: held.expiry.wall_at(held.expiry.moment.minus(held.margin)).into(),
+            refresh: self.time(held.refresh()),
             expires_in_missing: self.readings.token().expires_in_missing.unwrap_or_default(),
             scopes_missing: self.scopes_missing().len(),
         }
@@ -252,7 +257,7 @@ impl Reading {
         RequestStatus {
             url: self.target.probed.shown_url(request),
             objective_seconds: self.target.probed.latency_objective.into(),
-            last_success: self.readings.last_good(request).map(Timestamp::from_unix_millis),
+            last_success: self.readings.last_good(request).map(|ended| self.time(ended)),
             last_attempt: last.map(|attempt| Timestamp::from_unix_millis(attempt.ended)),
             duration_seconds: last.map(|attempt| attempt.duration.into()),
             status: last.and_then(|attempt| attempt.status),
