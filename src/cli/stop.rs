@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use crate::model::seen::seen;
+
 /// A command cannot go on.
 #[derive(Debug)]
 pub(super) enum Stop {
@@ -30,7 +32,8 @@ impl Stop {
         };
         // A list of mistakes begins on a line of its own, so that each of its lines is FILE:LINE: … for an editor.
         let separator = if problem.contains('\n') { '\n' } else { ' ' };
-        eprintln!("{}:{separator}{problem}", env!("CARGO_PKG_NAME"));
+        let lines: Vec<_> = problem.split('\n').map(seen).collect();
+        eprintln!("{}:{separator}{}", env!("CARGO_PKG_NAME"), lines.join("\n"));
         ExitCode::from(code)
     }
 }
