@@ -148,7 +148,7 @@ async fn no_more_requests_are_under_way_on_a_connection_than_it_may_have() {
     let mut bytes = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(SETTINGS, ACK, 0, &[])].concat();
     // `:path: /metrics`
     let scrape = [&GET[..2], &[0x44, 8], b"/metrics", &GET[3..]].concat();
-    for number in 0..40 {
+    for number in 0..16 {
         bytes.extend(frame(HEADERS, END_STREAM | END_HEADERS, 2 * number + 1, &scrape));
     }
     bytes.extend(frame(GOAWAY, 0, 0, &[0; 8]));
@@ -261,14 +261,18 @@ async fn requests_that_wait_end_with_their_connection() {
     // None ever has its turn, and as many as may wait do.
     let (files, served) = files_and_server(Limits { large_answers: 0, ..patient() }, 1).await;
     for _ in 0..3 {
-        let mut sender = client(&served, &files, 65_535).await;
+        let mut senders = Vec::new();
         let mut waiting = JoinSet::new();
-        for _ in 0..32 {
-            waiting.spawn(ask(&mut sender, "/metrics", ("x", "y")).await);
+        for _ in 0..4 {
+            let mut sender = client(&served, &files, 65_535).await;
+            for _ in 0..8 {
+                waiting.spawn(ask(&mut sender, "/metrics", ("x", "y")).await);
+            }
+            senders.push(sender);
         }
         until_crowded(&served, &files, true).await;
         assert!(waiting.try_join_next().is_none(), "all of them wait");
-        drop((sender, waiting));
+        drop((senders, waiting));
         until_crowded(&served, &files, false).await;
     }
 }

@@ -14,6 +14,7 @@ use crate::model::check::CheckOutcome;
 use crate::model::check_rhythm::CheckRhythm;
 use crate::model::fault::{Cause, Reason};
 use crate::model::report::{Attempt, CertificateDefect, ChainExpiry, CycleReport, HttpVersion, Phase, Phases};
+use crate::model::seen::seen_json;
 use crate::model::target::{Config, Target};
 use crate::model::time::unix_seconds;
 use crate::model::token::TokenState;
@@ -211,7 +212,7 @@ fn json(findings: &[Finding]) -> Result<String, Stop> {
     let targets: Vec<_> = findings.iter().map(json_target).collect();
     let success = findings.iter().all(Finding::is_good);
     let document = JsonDocument { success, targets };
-    serde_json::to_string_pretty(&document).map(|text| text + "\n").map_err(Stop::failed)
+    serde_json::to_string_pretty(&document).map(|text| seen_json(&text) + "\n").map_err(Stop::failed)
 }
 
 fn json_target(finding: &Finding) -> JsonTarget<'_> {

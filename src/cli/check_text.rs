@@ -8,6 +8,7 @@ use crate::model::advice::Advice;
 use crate::model::check::{Check, CheckOutcome, CheckResult};
 use crate::model::fault::{Cause, Reason, Request};
 use crate::model::report::{Attempt, Trace};
+use crate::model::seen::seen;
 use crate::model::target::Target;
 
 use super::cautions::secret_expiring;
@@ -66,7 +67,7 @@ pub(super) fn text(findings: &[Finding], style: Style) -> String {
 
 fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Result {
     let Finding { target, report, .. } = finding;
-    writeln!(text, "{} (client {})", target.name, target.token.client_id)?;
+    writeln!(text, "{} (client {})", seen(&target.name), seen(&target.token.client_id))?;
     for attempt in &report.attempts {
         write_attempt(text, target, attempt, style)?;
         if attempt.request == Request::Token && attempt.result.is_ok() {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::clock::{BootClock, Clock};
 use crate::model::fault::Request;
+use crate::model::seen::seen;
 use crate::model::target::{ClientAuthentication, Config, ConnectionMode, PingSettings, ScheduleMode, Target};
 use crate::probe::Fleet;
 use crate::server::{ListenAddress, Security};
@@ -75,14 +76,14 @@ fn describe(config: &Config, served: &str, cautions: &[String]) -> String {
 
 fn write_targets(text: &mut String, config: &Config) -> fmt::Result {
     if let Some(vantage) = &config.vantage {
-        writeln!(text, "vantage {vantage}")?;
+        writeln!(text, "vantage {}", seen(vantage))?;
     }
     if config.targets.len() <= FEW {
         return config.targets.iter().try_for_each(|target| write_whole(text, target));
     }
     for target in config.targets.iter().take(LINES) {
         let (token, ping) = (target.authorization_host(), target.resource_host());
-        let (name, client, rhythm) = (&target.name, &target.token.client_id, rhythm(target));
+        let (name, client, rhythm) = (seen(&target.name), seen(&target.token.client_id), rhythm(target));
         writeln!(text, "{name}: client {client}, {rhythm}, token from {token}, ping to {ping}")?;
     }
     match config.targets.len().checked_sub(LINES) {
@@ -95,8 +96,9 @@ fn write_whole(text: &mut String, target: &Target) -> fmt::Result {
     let (token, ping) = (target.shown_url(Request::Token), target.shown_url(Request::Ping));
     let (method, connection) = (&target.ping.method, connection(&target.ping));
     let timeout = humantime::format_duration(target.timeout);
-    writeln!(text, "{}", target.name)?;
-    writeln!(text, "  token   POST {token} as client {}, {}", target.token.client_id, authentication(target))?;
+    let client = seen(&target.token.client_id);
+    writeln!(text, "{}", seen(&target.name))?;
+    writeln!(text, "  token   POST {token} as client {client}, {}", authentication(target))?;
     writeln!(text, "  ping    {method} {ping}, {}, {connection}", rhythm(target))?;
     writeln!(text, "  good    {} within {timeout}", expectation(&target.ping))?;
     if !target.checks.checks.is_empty() {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::seen::seen;
+
 /// Names shown; one file in `defaults` concerns all targets.
 const SHOWN: usize = 3;
 
@@ -11,7 +13,7 @@ pub(super) struct Grouped(BTreeMap<String, Vec<String>>);
 
 impl Grouped {
     pub(super) fn add(&mut self, name: &str, remark: String) {
-        self.0.entry(remark).or_default().push(name.to_owned());
+        self.0.entry(remark).or_default().push(seen(name).into_owned());
     }
 
     /// A line for each remark.

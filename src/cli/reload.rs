@@ -80,7 +80,7 @@ struct Loaded {
 }
 
 /// One that has begun, for all who asked before.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Load(u64);
 
 /// The two ends.

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::model::seen::seen;
+
 /// A command cannot go on.
 #[derive(Debug)]
 pub(super) enum Stop {
@@ -30,8 +32,9 @@ impl Stop {
         };
         // A list of mistakes begins on a line of its own, so that each of its lines is FILE:LINE: … for an editor.
         let separator = if problem.contains('\n') { '\n' } else { ' ' };
+        let lines: Vec<_> = problem.split('\n').map(seen).collect();
         // Where nobody can be told, the exit code says it.
-        let _ = writeln!(std::io::stderr(), "{}:{separator}{problem}", env!("CARGO_PKG_NAME"));
+        let _ = writeln!(std::io::stderr(), "{}:{separator}{}", env!("CARGO_PKG_NAME"), lines.join("\n"));
         ExitCode::from(code)
     }
 }

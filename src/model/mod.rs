@@ -16,6 +16,7 @@ pub mod report;
 pub mod response;
 pub mod schedule;
 pub mod secret;
+pub mod seen;
 pub(crate) mod suggest;
 pub mod target;
 pub mod time;

@@ -39,8 +39,9 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// The same in the system, which would take megabytes.
 const SYSTEM_SEND_BUFFER: usize = 256 * 1024;
 
-/// Requests at one time on one connection of HTTP/2.
-const MOST_STREAMS: u32 = 32;
+/// Requests at one time on one connection of HTTP/2: more than a page asks for. A Prometheus that scrapes `/probe` of more
+/// targets at once opens further connections, each of which is counted.
+const MOST_STREAMS: u32 = 8;
 /// No request has a body that anybody reads.
 const WINDOW: u32 = 64 * 1024 - 1;
 

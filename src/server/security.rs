@@ -119,7 +119,7 @@ impl Security {
     pub(super) async fn no_longer_admits(&self, admission: Admission) {
         let mut current = self.admission.subscribe();
         if current.wait_for(|current| *current != admission).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

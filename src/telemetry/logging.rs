@@ -14,6 +14,8 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::model::seen::{is_unseen, seen_json};
+
 use super::log_thread;
 pub use super::log_thread::LastLines;
 
@@ -178,27 +180,22 @@ fn write_logfmt_text(line: &mut Writer<'_>, text: &str) -> fmt::Result {
             '\n' => line.write_str("\\n")?,
             '\r' => line.write_str("\\r")?,
             '\t' => line.write_str("\\t")?,
-            c if is_invisible(c) => write!(line, "\\u{:04x}", u32::from(c))?,
+            c if is_unseen(c) => write!(line, "\\u{:04x}", u32::from(c))?,
             c => line.write_char(c)?,
         }
     }
     line.write_char('"')
 }
 
-/// Controls, and what reorders or breaks lines in some viewers.
-fn is_invisible(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
 /// Written key by key, since a map would put `ts` last.
 fn write_json(line: &mut Writer<'_>, head: [(&str, &str); 3], rest: &[(&'static str, Value)]) -> fmt::Result {
     let mut separator = '{';
     for (key, value) in head {
-        write!(line, "{separator}{}:{}", Value::from(key), Value::from(value))?;
+        write!(line, "{separator}{}:{}", Value::from(key), seen_json(&Value::from(value).to_string()))?;
         separator = ',';
     }
     for (key, value) in rest {
-        write!(line, ",{}:{value}", Value::from(*key))?;
+        write!(line, ",{}:{}", Value::from(*key), seen_json(&value.to_string()))?;
     }
     line.write_char('}')
 }

@@ -160,7 +160,10 @@ async fn names_and_labels_are_text_whatever_they_hold() {
         let shown = browser.eval("return document.querySelector('h1').textContent").await;
         assert_eq!(shown, name);
         assert_is_sound(&browser, name, Device::Phone).await;
-        assert_eq!(browser.title().await, format!("{name} fails · <i>vantage</i> · oauth-probe"));
+        assert_eq!(
+            browser.title().await,
+            format!("{} fails · <i>vantage</i> · oauth-probe", name.replace('\u{202e}', r"\u{202e}"))
+        );
     }
     browser.open(&shown.url("/")).await;
     browser.click(".labels a").await;

@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use crate::model::seen::seen;
 use crate::telemetry::status::{FleetStatus, LastLoad};
 
 use super::assets;
@@ -35,7 +36,7 @@ impl Page<'_> {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
-                    title { (self.title) (vantage) " · " (PRODUCT) }
+                    title { (seen(self.title)) (seen(&vantage)) " · " (PRODUCT) }
                     link rel="icon" type="image/svg+xml" href=(asset(self.tone.as_str()));
                     link rel="stylesheet" href=(asset("style"));
                     script defer src=(asset("refresh")) {}
