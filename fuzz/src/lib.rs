@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use oauth_probe_exporter::config;
+use oauth_probe_exporter::model::histograms::Histograms;
 use oauth_probe_exporter::model::target::{Config, Target};
 
 /// Stands for a secret. It is longer than any key that a message repeats.
@@ -27,5 +28,5 @@ pub fn target() -> Target {
 #[must_use]
 pub fn configuration(targets: Vec<Target>, vantage: Option<String>) -> Config {
     let targets = targets.into_iter().map(Into::into).collect();
-    Config { vantage, latency_buckets: vec![0.1, 1.0], history: 10, targets }
+    Config { vantage, latency_buckets: vec![0.1, 1.0], histograms: Histograms::Classic, history: 10, targets }
 }
