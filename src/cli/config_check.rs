@@ -31,8 +31,7 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
     let now = BootClock.now();
     let text = describe(&config, &served, &cautions(&config.targets, now.wall));
     // Files are opened too, so that a wrong certificate is found here and not at the start.
-    let supervisor = Supervisor::new(now, Fleet::default()).map_err(Stop::failed)?;
-    supervisor.prepare(config).map_err(Stop::usage)?;
+    Supervisor::new(now, Fleet::default()).prepare(config).map_err(Stop::usage)?;
     setup::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

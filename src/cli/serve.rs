@@ -10,6 +10,7 @@ use crate::server::{App, Bound, Security, WebSettings};
 use super::arguments::{Common, ServeArguments, WebPaths};
 use super::config_check;
 use super::healthcheck::local;
+use super::loader::Loader;
 use super::reload;
 use super::setup;
 use super::signals::Signals;
@@ -42,6 +43,7 @@ pub(super) struct Exporter {
     web: WebSettings,
     supervisor: Supervisor,
     prepared: Prepared,
+    loader: Loader,
     source: Source,
 }
 
@@ -54,12 +56,13 @@ impl Exporter {
         security: Security,
     ) -> Result<Self, Stop> {
         let threads = ProbeThreads::start().map_err(Stop::failed)?;
-        let supervisor = Supervisor::new(BootClock.now(), Fleet::on(threads)).map_err(Stop::failed)?;
+        let supervisor = Supervisor::new(BootClock.now(), Fleet::on(threads));
+        let loader = Loader::start().map_err(Stop::failed)?;
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
         let web = paths.settings()?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
         let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;
-        Ok(Self { bound: bound.with_security(security), web, supervisor, prepared, source })
+        Ok(Self { bound: bound.with_security(security), web, supervisor, prepared, loader, source })
     }
 
     /// Where the metrics are.
@@ -79,7 +82,7 @@ impl Exporter {
 
     /// Probes and serves until a signal ends it, or until a task dies.
     pub(super) async fn run(self, signals: Signals) -> Result<(), Stop> {
-        let Self { bound, web, mut supervisor, prepared, source } = self;
+        let Self { bound, web, mut supervisor, prepared, loader, source } = self;
         for address in bound.addresses() {
             let root = format!("{}://{}", bound.scheme(), local(&address.to_string()));
             let metrics = format!("{root}{}", web.metrics_path());
@@ -103,7 +106,7 @@ impl Exporter {
                 tracing::info!("stopped");
                 Ok(())
             }
-            died = supervisor.run(requests, source) => Err(Stop::failed(died)),
+            died = supervisor.run(requests, loader, source) => Err(Stop::failed(died)),
         }
     }
 }

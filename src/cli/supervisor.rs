@@ -2,7 +2,6 @@
 //! configuration takes their place, all of it or nothing.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +33,6 @@ pub(super) struct Supervisor {
     in_force: Arc<InForce>,
     metrics: Arc<Metrics>,
     fleet: Fleet,
-    loader: Loader,
     /// When the exporter started; the schedules of all targets begin there, also of those that come later.
     started: Stamp,
 }
@@ -75,10 +73,7 @@ impl Prepared {
 
 impl Supervisor {
     /// Nothing is probed yet; `fleet` has no targets.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub(super) fn new(started: Stamp, fleet: Fleet) -> io::Result<Self> {
+    pub(super) fn new(started: Stamp, fleet: Fleet) -> Self {
         let nothing = Config {
             vantage: None,
             latency_buckets: Vec::new(),
@@ -86,7 +81,7 @@ impl Supervisor {
             history: 0,
             targets: Vec::new(),
         };
-        Ok(Self {
+        Self {
             metrics: Arc::new(Metrics::new(&nothing, started)),
             in_force: Arc::new(InForce {
                 targets: HashMap::new(),
@@ -94,9 +89,8 @@ impl Supervisor {
                 pool: ClientPool::new(),
             }),
             fleet,
-            loader: Loader::start()?,
             started,
-        })
+        }
     }
 
     pub(super) const fn metrics(&self) -> &Arc<Metrics> {
@@ -132,10 +126,10 @@ impl Supervisor {
         changes
     }
 
-    /// Loads the configuration from `source` whenever it is asked to. Returns only when a target's task has died.
+    /// Has `loader` load the configuration from `source` whenever it is asked to. Returns only when a target's task has died.
     ///
     /// After a load it rests for as long as that took, so that who asks without end has half of one core at the most.
-    pub(super) async fn run(mut self, mut requests: ReloadRequests, source: Source) -> TaskDied {
+    pub(super) async fn run(mut self, mut requests: ReloadRequests, loader: Loader, source: Source) -> TaskDied {
         let mut rest = Duration::ZERO;
         loop {
             let wanted = async {
@@ -150,7 +144,7 @@ impl Supervisor {
             // Reading thousands of targets takes a while, in which this thread has others to serve.
             let (in_force, metrics, source) =
                 (Arc::clone(&self.in_force), Arc::clone(&self.metrics), Arc::clone(&source));
-            let loading = self.loader.run(move || in_force.prepare(source()?, &metrics));
+            let loading = loader.run(move || in_force.prepare(source()?, &metrics));
             let loaded = tokio::select! {
                 died = self.fleet.watch() => return died,
                 loaded = loading => loaded,
