@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::clock::{BootClock, Clock};
 use crate::model::fault::{Failure, Reason};
-use crate::model::report::{Phases, Trace};
+use crate::model::report::Trace;
 use crate::model::response::{judge_ping, judge_token};
 use crate::model::secret::{AccessToken, Fingerprint};
 use crate::model::target::{ConnectionMode, Target};
@@ -116,7 +116,7 @@ impl Wire for HttpWire {
     async fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> CheckExchange {
         let begun = BootClock.now();
         let Ok(request) = self.check_request(credential, bound).await else {
-            return CheckExchange { trace: unsent(), failure: Some(Reason::SecretUnavailable) };
+            return CheckExchange { trace: Trace::unsent(BootClock.now()), failure: Some(Reason::SecretUnavailable) };
         };
         let left = bound.saturating_sub(begun.moment.until(BootClock.now().moment));
         let (trace, answer) = exchange(&self.check_channel, request, left).await;
@@ -136,24 +136,5 @@ fn judge<T>(
 
 /// A token request that was not sent, since what was to authenticate it cannot be read, or cannot sign.
 fn unauthenticated() -> TokenExchange {
-    TokenExchange { trace: unsent(), secret: None, result: Err(Reason::SecretUnavailable.into()) }
-}
-
-/// The trace of an attempt that ended before anything was done on the network.
-fn unsent() -> Trace {
-    Trace {
-        started: BootClock.now(),
-        duration: Duration::ZERO,
-        sent: false,
-        status: None,
-        http_version: None,
-        connections_opened: 0,
-        phases: Phases::default(),
-        broke_off_in: None,
-        peer: None,
-        clock_skew: None,
-        server_chain: None,
-        certificate_defect: None,
-        client_certificate_expiry: None,
-    }
+    TokenExchange { trace: Trace::unsent(BootClock.now()), secret: None, result: Err(Reason::SecretUnavailable.into()) }
 }

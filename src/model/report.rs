@@ -77,6 +77,28 @@ pub struct Trace {
     pub client_certificate_expiry: Option<SystemTime>,
 }
 
+impl Trace {
+    /// Of a request for which nothing was done on the network.
+    #[must_use]
+    pub fn unsent(started: Stamp) -> Self {
+        Self {
+            started,
+            duration: Duration::ZERO,
+            sent: false,
+            status: None,
+            http_version: None,
+            connections_opened: 0,
+            phases: Phases::default(),
+            broke_off_in: None,
+            peer: None,
+            clock_skew: None,
+            server_chain: None,
+            certificate_defect: None,
+            client_certificate_expiry: None,
+        }
+    }
+}
+
 /// A version of HTTP that a server can answer in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpVersion {

@@ -8,7 +8,7 @@ use oauth_probe_exporter::client::{CheckCredential, CheckExchange, PingExchange,
 use oauth_probe_exporter::clock::Clock;
 use oauth_probe_exporter::model::check::CheckOutcome;
 use oauth_probe_exporter::model::fault::{Failure, Reason};
-use oauth_probe_exporter::model::report::{CycleReport, Phases, Trace};
+use oauth_probe_exporter::model::report::{CycleReport, Trace};
 use oauth_probe_exporter::model::response::{TokenAnswer, judge_token};
 use oauth_probe_exporter::model::secret::{AccessToken, Fingerprint};
 use oauth_probe_exporter::model::target::Target;
@@ -207,21 +207,8 @@ impl Actor {
     }
 
     fn trace(&self, started: Stamp) -> Trace {
-        Trace {
-            started,
-            duration: started.moment.until(self.0.clock.now().moment),
-            sent: true,
-            status: None,
-            http_version: None,
-            connections_opened: 1,
-            phases: Phases::default(),
-            broke_off_in: None,
-            peer: None,
-            clock_skew: None,
-            server_chain: None,
-            certificate_defect: None,
-            client_certificate_expiry: None,
-        }
+        let duration = started.moment.until(self.0.clock.now().moment);
+        Trace { duration, sent: true, connections_opened: 1, ..Trace::unsent(started) }
     }
 }
 

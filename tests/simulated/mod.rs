@@ -11,7 +11,7 @@ use oauth_probe_exporter::client::{CheckCredential, CheckExchange, PingExchange,
 use oauth_probe_exporter::clock::Clock;
 use oauth_probe_exporter::model::check::{Check, CheckOutcome};
 use oauth_probe_exporter::model::fault::{Failure, Reason};
-use oauth_probe_exporter::model::report::{Achievement, CycleReport, Phases, Trace};
+use oauth_probe_exporter::model::report::{Achievement, CycleReport, Trace};
 use oauth_probe_exporter::model::response::TokenAnswer;
 use oauth_probe_exporter::model::secret::{AccessToken, Fingerprint};
 use oauth_probe_exporter::model::target::Target;
@@ -249,21 +249,8 @@ impl World {
     }
 
     fn trace(&self, started: Stamp) -> Trace {
-        Trace {
-            started,
-            duration: started.moment.until(self.clock.now().moment),
-            sent: true,
-            status: None,
-            http_version: None,
-            connections_opened: 1,
-            phases: Phases::default(),
-            broke_off_in: None,
-            peer: None,
-            clock_skew: None,
-            server_chain: None,
-            certificate_defect: None,
-            client_certificate_expiry: None,
-        }
+        let duration = started.moment.until(self.clock.now().moment);
+        Trace { duration, sent: true, connections_opened: 1, ..Trace::unsent(started) }
     }
 }
 

@@ -172,19 +172,13 @@ mod tests {
 
     fn attempt(request: Request, reason: Option<Reason>, phases: Phases) -> Attempt {
         let trace = Trace {
-            started: now(),
             duration: Duration::from_micros(MICROS),
             sent: true,
             status: reason.is_none().then_some(200),
-            http_version: None,
             connections_opened: 1,
             phases,
             broke_off_in: reason.map(|_| Phase::Transfer),
-            peer: None,
-            clock_skew: None,
-            server_chain: None,
-            certificate_defect: None,
-            client_certificate_expiry: None,
+            ..Trace::unsent(now())
         };
         let result = reason.map_or(Ok(Achievement::Ponged), |reason| Err(Failure::from(reason)));
         Attempt { request, trace, result, rejected_early: false }
