@@ -292,6 +292,21 @@ async fn unknown_flag_is_exit_code_2() {
 }
 
 #[tokio::test]
+async fn wrong_flag_is_named_whatever_the_configuration_says() {
+    for (flag, wrong, advice) in [
+        ("--web.listen-address", "10917", "write :PORT"),
+        ("--web.route-prefix", "x", "begin with /"),
+        ("--web.telemetry-path", "/probe", "taken by another endpoint"),
+        ("--web.external-url", "x", "write http://HOST"),
+        ("--timeout-offset", "x", "write a duration"),
+    ] {
+        let output = run(&["--config.file=no-such.yml", flag, wrong]).await;
+        assert_eq!(output.code, 2, "{flag}");
+        assert!(output.stderr.contains(flag) && output.stderr.contains(advice), "{}", output.stderr);
+    }
+}
+
+#[tokio::test]
 async fn flag_before_the_command_is_refused_and_not_ignored() {
     let misplaced = [
         (&["--web.listen-address=127.0.0.1:0", "serve"][..], "write it after 'serve'"),

@@ -39,11 +39,8 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
 /// Where page and metrics would be, once for each address, and how that is protected.
 fn served(arguments: &ServeArguments, security: &Security, config: &Config) -> Result<String, Stop> {
     let web = arguments.paths.settings()?;
-    let root = |address: &String| {
-        let address: ListenAddress = address.parse().map_err(Stop::usage)?;
-        Ok(format!("{}://{}", security.scheme(), local(&address.to_string())))
-    };
-    let roots: Vec<_> = arguments.listen_addresses.iter().map(root).collect::<Result<_, Stop>>()?;
+    let root = |address: &ListenAddress| format!("{}://{}", security.scheme(), local(&address.to_string()));
+    let roots: Vec<_> = arguments.listen_addresses.iter().map(root).collect();
     let urls = |path: &str| roots.iter().map(|root| format!("{root}{path}")).collect::<Vec<_>>().join(" and ");
     let metrics = urls(&web.metrics_path());
     let mut text = match web.page_path() {
