@@ -341,6 +341,21 @@ async fn port_in_use_is_a_clear_error_and_exit_code_1() {
 }
 
 #[tokio::test]
+async fn address_within_another_one_is_not_said_to_be_somebody_elses() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (all, loopback) = (format!(":{free}"), format!("127.0.0.1:{free}"));
+    let simulator = simulator().await;
+    let arguments = ["--web.listen-address", &all, "--web.listen-address", &loopback];
+    let output = run_with(&arguments, &variables(&simulator)).await;
+    assert_eq!(output.code, 1);
+    assert!(
+        output.stderr.contains(&loopback) && output.stderr.contains("leave one of the two out"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[tokio::test]
 async fn sigterm_ends_it_with_exit_code_0_even_while_a_request_hangs() {
     let simulator = simulator().await;
     simulator.control().set_faults(Server::Authorization, Whom::Everyone, [Fault::Hang]);
