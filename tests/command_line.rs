@@ -300,9 +300,11 @@ async fn wrong_flag_is_named_whatever_the_configuration_says() {
         ("--web.external-url", "x", "write http://HOST"),
         ("--timeout-offset", "x", "write a duration"),
     ] {
-        let output = run(&["--config.file=no-such.yml", flag, wrong]).await;
-        assert_eq!(output.code, 2, "{flag}");
-        assert!(output.stderr.contains(flag) && output.stderr.contains(advice), "{}", output.stderr);
+        for arguments in [&["--config.file=no-such.yml", flag, wrong][..], &["--config.check", flag, wrong]] {
+            let output = run(arguments).await;
+            assert_eq!(output.code, 2, "{flag}");
+            assert!(output.stderr.contains(flag) && output.stderr.contains(advice), "{}", output.stderr);
+        }
     }
 }
 
