@@ -292,6 +292,23 @@ async fn unknown_flag_is_exit_code_2() {
 }
 
 #[tokio::test]
+async fn wrong_flag_is_named_whatever_the_configuration_says() {
+    for (flag, wrong, advice) in [
+        ("--web.listen-address", "10917", "write :PORT"),
+        ("--web.route-prefix", "x", "begin with /"),
+        ("--web.telemetry-path", "/probe", "taken by another endpoint"),
+        ("--web.external-url", "x", "write http://HOST"),
+        ("--timeout-offset", "x", "write a duration"),
+    ] {
+        for arguments in [&["--config.file=no-such.yml", flag, wrong][..], &["--config.check", flag, wrong]] {
+            let output = run(arguments).await;
+            assert_eq!(output.code, 2, "{flag}");
+            assert!(output.stderr.contains(flag) && output.stderr.contains(advice), "{}", output.stderr);
+        }
+    }
+}
+
+#[tokio::test]
 async fn flag_before_the_command_is_refused_and_not_ignored() {
     let misplaced = [
         (&["--web.listen-address=127.0.0.1:0", "serve"][..], "write it after 'serve'"),
@@ -323,6 +340,21 @@ async fn port_in_use_is_a_clear_error_and_exit_code_1() {
     assert_eq!(output.code, 1);
     assert!(output.stderr.contains(&address) && output.stderr.contains("in use"), "{}", output.stderr);
     assert_eq!(simulator.control().counts("acme").token_requests, 0, "nothing runs before the ports are open");
+}
+
+#[tokio::test]
+async fn address_within_another_one_is_not_said_to_be_somebody_elses() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (all, loopback) = (format!(":{free}"), format!("127.0.0.1:{free}"));
+    let simulator = simulator().await;
+    let arguments = ["--web.listen-address", &all, "--web.listen-address", &loopback];
+    let output = run_with(&arguments, &variables(&simulator)).await;
+    assert_eq!(output.code, 1);
+    assert!(
+        output.stderr.contains(&loopback) && output.stderr.contains("leave one of the two out"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[tokio::test]

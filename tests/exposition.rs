@@ -12,6 +12,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use awkward::{AWKWARD, awkward_config, awkward_metrics, made, named, past};
+use oauth_probe_exporter::model::target::Config;
 use oauth_probe_exporter::telemetry::Metrics;
 use oauth_probe_exporter::telemetry::catalogue::families;
 use reports::{Sample, Scrape, at, config, join, text};
@@ -97,14 +98,16 @@ fn vantage_is_on_every_series() {
 
 #[test]
 fn filter_gives_the_named_targets_once_with_build_info_alone() {
-    let metrics = Metrics::new(&config(["a", "b", "c"].map(named).into()), at(0.0));
+    let vantage = Some("here".to_owned());
+    let metrics = Metrics::new(&Config { vantage, ..config(["a", "b", "c"].map(named).into()) }, at(0.0));
     let text = join(metrics.exposition(at(1.0), Some(&["c", "a", "c", "unknown"])));
     let scrape = Scrape::of(&text);
     let names: Vec<_> = scrape.0.iter().filter_map(|sample| sample.labels.get("target")).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 2);
     assert!(scrape.lacks("cycles_total", &[("target", "b")]));
     assert_eq!(scrape.all("target_info", &[("target", "c")]), [1.0]);
-    assert_eq!(scrape.all("build_info", &[("version", env!("CARGO_PKG_VERSION"))]), [1.0]);
+    let build = [("version", env!("CARGO_PKG_VERSION")), ("vantage", "here")];
+    assert_eq!(scrape.all("build_info", &build), [1.0]);
     assert!(!text.contains("process_") && !text.contains("oauth_probe_targets"));
 }
 

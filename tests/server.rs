@@ -203,6 +203,25 @@ async fn other_paths_are_not_found_and_other_methods_not_allowed() {
 }
 
 #[tokio::test]
+async fn page_that_is_not_there_leads_to_the_status_page_where_there_is_one() {
+    for (prefix, metrics, advice) in [
+        ("/", "/metrics", "404 page not found; / is the status page, and its foot has the other addresses\n"),
+        ("/p", "/metrics", "404 page not found; /p/ is the status page, and its foot has the other addresses\n"),
+        ("/", "/", "404 page not found\n"),
+    ] {
+        let answer = Server::with_settings(prefix, metrics).await.get("/nothing").await;
+        assert_eq!((answer.status, answer.text()), (404, advice), "{prefix} {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn host_of_a_whole_url_is_the_one_that_was_asked() {
+    let server = Server::with_targets(&["a"]).await;
+    let answer = server.ask("GET", "http://probe.example.com/sd", "Host: another.example.com\r\n").await;
+    assert!(answer.text().contains(r#"["probe.example.com"]"#), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn reload_is_answered_with_what_came_of_it() {
     let server = Server::with_settings("/p", "/metrics").await;
     let post = || server.ask("POST", "/p/-/reload", "");

@@ -114,8 +114,10 @@ async fn scrapes_and_pages_come_over_one_connection_at_the_same_time() {
 async fn discovery_names_the_address_that_was_asked() {
     let (files, served) = files_and_server(patient(), 1).await;
     let mut sender = client(&served, &files, 65_535).await;
-    let (status, text) = text(ask(&mut sender, "/sd", ("x", "y")).await).await;
-    assert!(status == 200 && text.contains(r#"["localhost"]"#), "{status} {text}");
+    for header in [("x", "y"), ("host", "another.example.com")] {
+        let (status, text) = text(ask(&mut sender, "/sd", header).await).await;
+        assert!(status == 200 && text.contains(r#"["localhost"]"#), "{status} {text}");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::server::{ExternalUrl, TimeoutOffset, WebSettings};
+use crate::server::{ExternalUrl, ListenAddress, TimeoutOffset, WebSettings};
 
 use super::stop::Stop;
 
@@ -117,7 +117,7 @@ pub(super) struct ServeArguments {
     pub(super) config_check: bool,
     /// Address to listen on, as HOST:PORT, or as :PORT for all of the machine's; repeatable.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917")]
-    pub(super) listen_addresses: Vec<String>,
+    pub(super) listen_addresses: Vec<ListenAddress>,
     /// YAML file that gives the exporter's own port TLS, passwords and more (docs/web-configuration.md).
     #[arg(long = "web.config.file", value_name = "FILE")]
     pub(super) web_config_file: Option<PathBuf>,
@@ -186,7 +186,7 @@ pub(super) struct UnreadConfigFile {
 pub(super) struct DemoArguments {
     /// Address to listen on, as HOST:PORT, or as :PORT for all of the machine's; repeatable.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10917")]
-    pub(super) listen_addresses: Vec<String>,
+    pub(super) listen_addresses: Vec<ListenAddress>,
     #[command(flatten)]
     pub(super) paths: WebPaths,
     #[command(flatten)]
@@ -197,7 +197,7 @@ pub(super) struct DemoArguments {
 pub(super) struct HealthcheckArguments {
     /// Address on which the exporter listens.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10917")]
-    pub(super) listen_address: String,
+    pub(super) listen_address: ListenAddress,
     /// Not read: whether TLS is spoken shows at once. It may stand here so that the flags can be those of serve.
     #[arg(long = "web.config.file", value_name = "FILE")]
     pub(super) web_config_file: Option<PathBuf>,

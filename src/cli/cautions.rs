@@ -15,7 +15,8 @@ const SHOWN: usize = 20;
 /// The ranges of `alerts/rules.yml` are written for intervals up to this.
 const LONGEST_ALERTED_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A line for each caution, in words that go with one target as with several; as many as a person reads. Secrets are read, and nothing of them is shown.
+/// A line for each caution, in words that go with one target as with several; as many as a person reads. Secrets are
+/// read, and nothing of them is shown.
 pub(super) fn cautions(targets: &[Arc<Target>], now: SystemTime) -> Vec<String> {
     let mut grouped = Grouped::default();
     for target in targets {

@@ -8,7 +8,7 @@ use crate::model::fault::Request;
 use crate::model::seen::seen;
 use crate::model::target::{ClientAuthentication, Config, ConnectionMode, PingSettings, ScheduleMode, Target};
 use crate::probe::Fleet;
-use crate::server::{ListenAddress, Security};
+use crate::server::{ListenAddress, Security, WebSettings};
 
 use super::arguments::{Common, ServeArguments};
 use super::cautions::cautions;
@@ -25,9 +25,10 @@ const FEW: usize = 3;
 const LINES: usize = 20;
 
 pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCode, Stop> {
+    let web = arguments.paths.settings()?;
     let config = setup::load_config(common)?;
     let security = web::security(arguments.web_config_file.as_deref())?;
-    let served = served(arguments, &security, &config)?;
+    let served = served(&arguments.listen_addresses, &web, &security, &config);
     let now = BootClock.now();
     let text = describe(&config, &served, &cautions(&config.targets, now.wall));
     // Files are opened too, so that a wrong certificate is found here and not at the start.
@@ -37,13 +38,9 @@ pub(super) fn run(common: &Common, arguments: &ServeArguments) -> Result<ExitCod
 }
 
 /// Where page and metrics would be, once for each address, and how that is protected.
-fn served(arguments: &ServeArguments, security: &Security, config: &Config) -> Result<String, Stop> {
-    let web = arguments.paths.settings()?;
-    let root = |address: &String| {
-        let address: ListenAddress = address.parse().map_err(Stop::usage)?;
-        Ok(format!("{}://{}", security.scheme(), local(&address.to_string())))
-    };
-    let roots: Vec<_> = arguments.listen_addresses.iter().map(root).collect::<Result<_, Stop>>()?;
+fn served(addresses: &[ListenAddress], web: &WebSettings, security: &Security, config: &Config) -> String {
+    let root = |address: &ListenAddress| format!("{}://{}", security.scheme(), local(&address.to_string()));
+    let roots: Vec<_> = addresses.iter().map(root).collect();
     let urls = |path: &str| roots.iter().map(|root| format!("{root}{path}")).collect::<Vec<_>>().join(" and ");
     let metrics = urls(&web.metrics_path());
     let mut text = match web.page_path() {
@@ -58,7 +55,7 @@ fn served(arguments: &ServeArguments, security: &Security, config: &Config) -> R
             "\n  targets with schedule: off are probed by {probe}?target=NAME; {discovery}?schedule=off lists them"
         );
     }
-    Ok(text)
+    text
 }
 
 fn describe(config: &Config, served: &str, cautions: &[String]) -> String {

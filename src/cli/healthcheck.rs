@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::server::{ListenAddress, PLAIN_TEXT_REFUSED, WebSettings};
+use crate::server::{PLAIN_TEXT_REFUSED, WebSettings};
 use crate::tls::{self, Greeting};
 
 use super::arguments::HealthcheckArguments;
@@ -29,10 +29,9 @@ enum Finding {
 
 pub(super) fn run(arguments: &HealthcheckArguments) -> Result<ExitCode, Stop> {
     // The same flags as of `serve` mean the same, mistakes included.
-    let listen_address: ListenAddress = arguments.listen_address.parse().map_err(Stop::usage)?;
     WebSettings::new(&arguments.route_prefix, "/metrics").map_err(Stop::usage)?;
     let path = format!("{}/-/healthy", arguments.route_prefix.trim_end_matches('/'));
-    let address = local(&listen_address.to_string());
+    let address = local(&arguments.listen_address.to_string());
     let failed = |problem: io::Error| Stop::failed(format!("{address}: not healthy: {problem}"));
     let candidates = address.to_socket_addrs().map_err(failed)?;
     match ask_first(candidates, &path).map_err(failed)? {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::{BootClock, Clock};
 use crate::probe::{Fleet, ProbeThreads};
-use crate::server::{App, Bound, Security, WebSettings};
+use crate::server::{App, Bound, ListenAddress, Security, WebSettings};
 
 use super::arguments::{Common, ServeArguments, WebPaths};
 use super::config_check;
@@ -51,17 +51,16 @@ impl Exporter {
     /// Readies every target, then opens the ports.
     pub(super) async fn bind(
         source: Source,
-        addresses: &[String],
+        addresses: &[ListenAddress],
         paths: &WebPaths,
         security: Security,
     ) -> Result<Self, Stop> {
+        let web = paths.settings()?;
         let threads = ProbeThreads::start().map_err(Stop::failed)?;
         let supervisor = Supervisor::new(BootClock.now(), Fleet::on(threads));
         let loader = Loader::start().map_err(Stop::failed)?;
         let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
-        let web = paths.settings()?;
-        let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
-        let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;
+        let bound = Bound::bind(addresses).await.map_err(Stop::failed)?;
         Ok(Self { bound: bound.with_security(security), web, supervisor, prepared, loader, source })
     }
 

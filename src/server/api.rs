@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -54,8 +55,12 @@ fn list_beginning(fleet: &FleetStatus, matching: usize, offset: usize) -> Vec<u8
 pub(super) async fn target(
     State(app): State<Arc<App>>,
     Extension(turn): Extension<Turn>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Response {
+    let name = match name {
+        Ok(Path(name)) => name,
+        Err(rejection) => return error(StatusCode::BAD_REQUEST, "bad_data", &rejection.body_text()),
+    };
     let status = app.metrics.status((app.now)());
     turn.aside(move || match status.details(&name) {
         Some(details) => success(&details),

@@ -73,11 +73,12 @@ impl Gate {
     }
 }
 
-/// HTTP/2 says in the request's target what HTTP/1.1 says in `Host` (RFC 9113 §8.3.1). So it is found in one place.
+/// HTTP/2 says in the request's target what HTTP/1.1 says in `Host`, and HTTP/1.1 may. It goes before that (RFC 9112
+/// §3.2.2, RFC 9113 §8.3.1), and is found in one place.
 fn name_host(request: &mut Request<Body>) {
     let Some(authority) = request.uri().authority() else { return };
     if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
-        request.headers_mut().entry(HOST).or_insert(host);
+        request.headers_mut().insert(HOST, host);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at one time. For one more, one that waits is closed.
     pub connections: usize,
-    /// Time for a TLS handshake, and then for the head of a request from its first byte.
+    /// Time for a TLS handshake, then for the head of the first request, and for that of a later one from its first byte.
     pub head_timeout: Duration,
     /// Time between an answer and the next request.
     pub idle_timeout: Duration,

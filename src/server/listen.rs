@@ -15,6 +15,9 @@ use super::security::Security;
 
 const BACKLOG: u32 = 1024;
 
+/// Nothing would be found that listens there: this process has ended by then.
+const TWICE: &str = "another of the addresses to listen on has this port already; leave one of the two out";
+
 /// Listens, but answers nothing yet.
 #[derive(Debug)]
 pub struct Bound {
@@ -29,7 +32,7 @@ pub struct Bound {
 pub struct BindError {
     /// Which one.
     pub address: ListenAddress,
-    /// What the system said.
+    /// What the system said, or what it meant.
     pub problem: io::Error,
 }
 
@@ -39,10 +42,16 @@ impl Bound {
     /// # Errors
     /// When one of them cannot be listened on.
     pub async fn bind(addresses: &[ListenAddress]) -> Result<Self, BindError> {
-        let mut listeners = Vec::with_capacity(addresses.len());
+        let mut listeners: Vec<TcpListener> = Vec::with_capacity(addresses.len());
         for address in addresses {
-            let failed = |problem| BindError { address: address.clone(), problem };
-            listeners.push(listen(address).await.map_err(failed)?);
+            let listener = listen(address).await.map_err(|problem| {
+                let is_ours =
+                    |listener: &TcpListener| listener.local_addr().is_ok_and(|ours| ours.port() == address.port);
+                let is_twice = problem.kind() == io::ErrorKind::AddrInUse && listeners.iter().any(is_ours);
+                let problem = if is_twice { io::Error::other(TWICE) } else { problem };
+                BindError { address: address.clone(), problem }
+            });
+            listeners.push(listener?);
         }
         let limits = Limits::default().within(getrlimit(Resource::Nofile).current);
         Ok(Self { listeners, limits, security: Arc::new(Security::none()) })

@@ -53,7 +53,7 @@ pub use external_url::{ExternalUrl, InvalidExternalUrl};
 pub use limits::Limits;
 pub use listen::{BindError, Bound};
 pub(crate) use opening::PLAIN_TEXT_REFUSED;
-pub use paths::{InvalidPath, WebSettings};
+pub use paths::{InvalidPath, InvalidSettings, WebSettings};
 pub use scrape_timeout::{InvalidOffset, TimeoutOffset};
 pub use security::{Security, WebSource};
 

@@ -20,6 +20,17 @@ pub struct WebSettings {
     timeout_offset: TimeoutOffset,
 }
 
+/// One of the paths on the command line cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSettings {
+    /// The beginning of all of them.
+    #[error("--web.route-prefix: {0}")]
+    RoutePrefix(InvalidPath),
+    /// That of the metrics.
+    #[error("--web.telemetry-path: {0}")]
+    TelemetryPath(InvalidPath),
+}
+
 /// A path that cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPath {
@@ -39,15 +50,12 @@ impl WebSettings {
     ///
     /// # Errors
     /// When one of them is no path that can be served.
-    pub fn new(route_prefix: &str, telemetry_path: &str) -> Result<Self, InvalidPath> {
+    pub fn new(route_prefix: &str, telemetry_path: &str) -> Result<Self, InvalidSettings> {
         let route_prefix = route_prefix.trim_end_matches('/');
         if !route_prefix.is_empty() {
-            check(route_prefix)?;
+            check(route_prefix).map_err(InvalidSettings::RoutePrefix)?;
         }
-        check(telemetry_path)?;
-        if TAKEN.contains(&telemetry_path) || TAKEN_TREES.iter().any(|tree| telemetry_path.starts_with(tree)) {
-            return Err(InvalidPath::Taken(telemetry_path.to_owned()));
-        }
+        check(telemetry_path).and_then(|()| is_free(telemetry_path)).map_err(InvalidSettings::TelemetryPath)?;
         let (route_prefix, telemetry_path) = (route_prefix.to_owned(), telemetry_path.to_owned());
         Ok(Self { route_prefix, telemetry_path, ..Self::default() })
     }
@@ -128,6 +136,14 @@ pub(super) fn check(path: &str) -> Result<(), InvalidPath> {
     }
 }
 
+/// Whether nothing else is served at `path`.
+fn is_free(path: &str) -> Result<(), InvalidPath> {
+    if TAKEN.contains(&path) || TAKEN_TREES.iter().any(|tree| path.starts_with(tree)) {
+        return Err(InvalidPath::Taken(path.to_owned()));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +159,10 @@ mod tests {
 
     #[test]
     fn paths_that_cannot_be_served_are_refused() {
-        let refused = |path: &str| WebSettings::new("/", path).expect_err(path);
+        let refused = |path: &str| match WebSettings::new("/", path).expect_err(path) {
+            InvalidSettings::TelemetryPath(problem) => problem,
+            InvalidSettings::RoutePrefix(problem) => panic!("{problem}"),
+        };
         for path in ["metrics", ""] {
             assert_eq!(refused(path), InvalidPath::Relative(path.to_owned()));
         }
@@ -153,6 +172,7 @@ mod tests {
         for path in ["/-/healthy", "/api/v1/targets", "/probe", "/sd", "/config", "/targets", "/assets/x"] {
             assert_eq!(refused(path), InvalidPath::Taken(path.to_owned()));
         }
-        assert!(WebSettings::new("a", "/metrics").is_err());
+        let problem = WebSettings::new("a", "/metrics").expect_err("no path").to_string();
+        assert_eq!(problem, "--web.route-prefix: \"a\" does not begin with /");
     }
 }

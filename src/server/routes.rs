@@ -100,6 +100,10 @@ async fn reload(State(app): State<Arc<App>>, headers: HeaderMap) -> (StatusCode,
     }
 }
 
-async fn not_found() -> (StatusCode, &'static str) {
-    (StatusCode::NOT_FOUND, "404 page not found; / is the status page, and its foot has the other addresses\n")
+async fn not_found(State(app): State<Arc<App>>) -> (StatusCode, String) {
+    let advice = app
+        .settings
+        .page_path()
+        .map(|page| format!("; {page} is the status page, and its foot has the other addresses"));
+    (StatusCode::NOT_FOUND, format!("404 page not found{}\n", advice.unwrap_or_default()))
 }

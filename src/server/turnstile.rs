@@ -121,16 +121,15 @@ impl Turnstile {
         Ok(Joined::Queued(Queued { number, turnstile: Arc::clone(self), admitted }))
     }
 
-    /// Sends those away whose turn is over, once there is one.
+    /// Sends those away whose turn is over, once there is one and nobody who was sent away before leaves a place anyway.
     async fn somebody_overstays(&self) {
         let Some(turn) = self.turn else { return std::future::pending().await };
-        let oldest = self.state().staying().map(|visit| visit.since).min();
-        sleep_until(oldest.unwrap_or_else(Instant::now) + turn).await;
+        let next = self.state().in_demand().next().map(|visit| visit.since);
+        // Whoever comes to wait meanwhile looks for itself.
+        sleep_until(next.unwrap_or_else(Instant::now) + turn).await;
         let now = Instant::now();
         let state = self.state();
-        // One for each that waits, the oldest first: visits stand in the order in which they began.
-        let over = state.staying().filter(|visit| visit.since + turn <= now);
-        for visit in over.take(state.waiting.len()) {
+        for visit in state.in_demand().filter(|visit| visit.since + turn <= now) {
             visit.visitor.close(Why::GaveWay);
         }
     }
@@ -154,8 +153,12 @@ impl Turnstile {
 }
 
 impl State {
-    fn staying(&self) -> impl Iterator<Item = &Visit> {
-        self.inside.iter().filter(|visit| !visit.visitor.is_closed())
+    /// Whose places those need that wait: one for each that nobody leaves yet, the oldest first, as visits stand in the
+    /// order in which they began.
+    fn in_demand(&self) -> impl Iterator<Item = &Visit> {
+        let staying = || self.inside.iter().filter(|visit| !visit.visitor.is_closed());
+        let leaving = self.inside.len() - staying().count();
+        staying().take(self.waiting.len().saturating_sub(leaving))
     }
 
     fn next_rank_of(&self, peer: Peer) -> u64 {
@@ -317,5 +320,26 @@ mod tests {
         assert!(!young.is_closed());
         drop(oldest);
         assert!(outcome(waiting).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn as_many_are_sent_away_as_wait_and_the_oldest_first() {
+        let turnstile = Turnstile::new(4, 10, Some(Duration::from_secs(5)));
+        let visitors = [1, 2, 3, 4].map(visitor);
+        let mut inside = Vec::new();
+        for one in &visitors {
+            inside.push(turnstile.enter(one).await.expect("room"));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let closed = || visitors.iter().filter(|one| one.is_closed()).count();
+        let first = queue(&turnstile, 5).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(closed(), 1, "one waits, for a place that is about to be given up");
+        let second = queue(&turnstile, 6).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(visitors.each_ref().map(|one| one.is_closed()), [true, true, false, false]);
+        drop(inside);
+        assert!(outcome(first).await.is_ok() && outcome(second).await.is_ok());
     }
 }

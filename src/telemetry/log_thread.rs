@@ -32,30 +32,65 @@ enum Work {
     Tell(SyncSender<()>),
 }
 
-/// Starts a thread that writes to `output` what is logged.
+/// Starts a thread that writes to `output` what is logged. `lost` is the line that says how many were lost, if that is to
+/// be said.
 ///
 /// # Errors
 /// When no thread can be started.
-pub(super) fn start(output: impl Write + Send + 'static) -> io::Result<(LogLines, LastLines)> {
+pub(super) fn start(
+    output: impl Write + Send + 'static,
+    lost: impl Fn(u64) -> Option<String> + Send + 'static,
+) -> io::Result<(LogLines, LastLines)> {
     let (queue, work) = sync_channel(WAITING);
     let lines = LogLines { queue: queue.clone(), lost: Arc::default() };
-    let lost = Arc::clone(&lines.lost);
-    thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&work, output, &lost))?;
+    let losses = Losses { unsaid: Arc::clone(&lines.lost), line: lost };
+    thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&work, output, &losses))?;
     Ok((lines, LastLines(queue)))
 }
 
-fn write_all(work: &Receiver<Work>, mut output: impl Write, lost: &AtomicU64) {
-    while let Ok(work) = work.recv() {
-        match work {
-            // A disk that is full or a reader that is gone is no reason to stop: it may take the next line.
-            Work::Line(line) => drop(output.write_all(&line)),
-            Work::Tell(done) => drop(done.try_send(())),
-        }
-        let lost = lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            tracing::warn!(lines = lost, "lines of the log are lost, as they were not read quickly enough");
+/// Lines that were lost, and how that is said.
+struct Losses<L> {
+    unsaid: Arc<AtomicU64>,
+    line: L,
+}
+
+impl<L: Fn(u64) -> Option<String>> Losses<L> {
+    /// Past the queue, in which there may be no room: what is said there could be lost itself, and the number with it.
+    fn say(&self, output: &mut impl Write) {
+        let lost = self.unsaid.swap(0, Ordering::Relaxed);
+        if let Some(line) = Some(lost).filter(|lost| *lost > 0).and_then(&self.line) {
+            write(output, line.as_bytes());
         }
     }
+}
+
+/// Of losses it tells once all that waited is written, or else once in so many lines: a log that is too slow for its
+/// lines is not to be filled with how many there were.
+fn write_all(work: &Receiver<Work>, mut output: impl Write, losses: &Losses<impl Fn(u64) -> Option<String>>) {
+    let mut since_said = 0;
+    loop {
+        let next = work.try_recv();
+        if next.is_err() || since_said == WAITING {
+            losses.say(&mut output);
+            since_said = 0;
+        }
+        let Some(next) = next.ok().or_else(|| work.recv().ok()) else { return };
+        match next {
+            Work::Line(line) => {
+                write(&mut output, &line);
+                since_said += 1;
+            }
+            Work::Tell(done) => {
+                losses.say(&mut output);
+                let _ = done.try_send(());
+            }
+        }
+    }
+}
+
+/// A disk that is full or a reader that is gone is no reason to stop: it may take the next line.
+fn write(output: &mut impl Write, line: &[u8]) {
+    let _ = output.write_all(line);
 }
 
 impl Write for LogLines {
@@ -115,29 +150,41 @@ mod tests {
         }
     }
 
+    fn say(lost: u64) -> Option<String> {
+        Some(format!("lost {lost}\n"))
+    }
+
     #[test]
     fn who_logs_never_waits_and_what_does_not_fit_is_lost_and_counted() {
         let (permit, may) = channel();
-        let written = Arc::default();
-        let (mut lines, last) = start(Output { may, written: Arc::clone(&written) }).expect("a thread");
-        for _ in 0..WAITING + 100 {
+        let written: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let (mut lines, last) = start(Output { may, written: Arc::clone(&written) }, say).expect("a thread");
+        // More come than are written, with never more room than for one.
+        let (many, more) = (WAITING + 100, 500);
+        for count in 0..many + more {
+            if count >= many {
+                permit.send(()).expect("it is awaited");
+            }
             lines.write_all(b"line\n").expect("it is taken or lost");
         }
-        // One is being written, or not yet.
-        assert!((99..=100).contains(&lines.lost.load(Ordering::Relaxed)));
         drop(permit);
-        while written.lock().expect("no panic").len() < WAITING * 5 {
+        drop((lines, last));
+        // The thread ends with the last of those who could hand it a line.
+        while Arc::strong_count(&written) > 1 {
             thread::yield_now();
         }
-        assert_eq!(lines.lost.load(Ordering::Relaxed), 0, "it was told");
-        drop(last);
+        let text = String::from_utf8(written.lock().expect("no panic").clone()).expect("text");
+        let lost: Vec<usize> = text.lines().filter_map(|line| line.strip_prefix("lost ")?.parse().ok()).collect();
+        let whole = text.lines().filter(|line| *line == "line").count();
+        assert_eq!(whole + lost.iter().sum::<usize>(), many + more);
+        assert!((100..=100 + more).contains(&lost.iter().sum()) && lost.len() <= 2, "{lost:?}");
     }
 
     #[test]
     fn last_lines_are_written_before_the_end() {
         let (permit, may) = channel();
         let written = Arc::default();
-        let (mut lines, last) = start(Output { may, written: Arc::clone(&written) }).expect("a thread");
+        let (mut lines, last) = start(Output { may, written: Arc::clone(&written) }, say).expect("a thread");
         for _ in 0..100 {
             lines.write_all(b"line\n").expect("it is taken");
         }
@@ -149,7 +196,7 @@ mod tests {
     #[test]
     fn end_does_not_wait_for_ever_for_who_does_not_read() {
         let (_never, may) = channel();
-        let (mut lines, last) = start(Output { may, written: Arc::default() }).expect("a thread");
+        let (mut lines, last) = start(Output { may, written: Arc::default() }, say).expect("a thread");
         lines.write_all(b"line\n").expect("it is taken");
         drop(last);
     }

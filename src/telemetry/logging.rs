@@ -45,7 +45,11 @@ pub enum LogError {
 /// # Errors
 /// When that was done before, or when no thread can be started.
 pub fn init(format: LogFormat, level: Level) -> Result<LastLines, LogError> {
-    let (lines, last) = log_thread::start(std::io::stderr())?;
+    let lost = move |lines: u64| {
+        let text = "lines of the log are lost, as they were not read quickly enough";
+        (level >= Level::WARN).then(|| line(format, Level::WARN, text, &[("lines", lines.into())]))
+    };
+    let (lines, last) = log_thread::start(std::io::stderr(), lost)?;
     set_global_default(subscriber(format, level, lines))?;
     Ok(last)
 }
@@ -71,18 +75,26 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    #[expect(clippy::disallowed_methods, reason = "a line's time is shown; nothing is decided by it")]
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-        let head = [("ts", time.as_str()), ("level", level_name(*event.metadata().level())), ("msg", &fields.message)];
-        match self.format {
-            LogFormat::Logfmt => write_logfmt(&mut line, head, &fields.rest)?,
-            LogFormat::Json => write_json(&mut line, head, &fields.rest)?,
-        }
-        line.write_char('\n')
+        out.write_str(&line(self.format, *event.metadata().level(), &fields.message, &fields.rest))
     }
+}
+
+/// A line of now, with its end.
+#[expect(clippy::disallowed_methods, reason = "a line's time is shown; nothing is decided by it")]
+fn line(format: LogFormat, level: Level, message: &str, rest: &[(&'static str, Value)]) -> String {
+    let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    let head = [("ts", time.as_str()), ("level", level_name(level)), ("msg", message)];
+    let mut line = String::new();
+    // Writing to a string cannot fail.
+    let _ = match format {
+        LogFormat::Logfmt => write_logfmt(&mut line, head, rest),
+        LogFormat::Json => write_json(&mut line, head, rest),
+    };
+    line.push('\n');
+    line
 }
 
 const fn level_name(level: Level) -> &'static str {
@@ -149,7 +161,7 @@ impl Visit for Fields {
     }
 }
 
-fn write_logfmt(line: &mut Writer<'_>, head: [(&str, &str); 3], rest: &[(&'static str, Value)]) -> fmt::Result {
+fn write_logfmt(line: &mut String, head: [(&str, &str); 3], rest: &[(&'static str, Value)]) -> fmt::Result {
     let mut separator = "";
     for (key, value) in head {
         write!(line, "{separator}{key}=")?;
@@ -167,7 +179,7 @@ fn write_logfmt(line: &mut Writer<'_>, head: [(&str, &str); 3], rest: &[(&'stati
 }
 
 /// Quotes what would not be read back as one word, and escapes what could end the line or hide in it.
-fn write_logfmt_text(line: &mut Writer<'_>, text: &str) -> fmt::Result {
+fn write_logfmt_text(line: &mut String, text: &str) -> fmt::Result {
     let is_plain = |c: char| c.is_alphanumeric() || (c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\'));
     if !text.is_empty() && text.chars().all(is_plain) {
         return line.write_str(text);
@@ -188,7 +200,7 @@ fn write_logfmt_text(line: &mut Writer<'_>, text: &str) -> fmt::Result {
 }
 
 /// Written key by key, since a map would put `ts` last.
-fn write_json(line: &mut Writer<'_>, head: [(&str, &str); 3], rest: &[(&'static str, Value)]) -> fmt::Result {
+fn write_json(line: &mut String, head: [(&str, &str); 3], rest: &[(&'static str, Value)]) -> fmt::Result {
     let mut separator = '{';
     for (key, value) in head {
         write!(line, "{separator}{}:{}", Value::from(key), seen_json(&Value::from(value).to_string()))?;

@@ -26,6 +26,8 @@ pub(super) fn schedule_lag() -> Histogram {
 #[derive(Debug)]
 pub(super) struct OwnFamilies {
     registry: Registry,
+    /// `build_info` once more, and alone: to gather `process_*` reads several files of the system.
+    build: Registry,
     config_successful: IntGauge,
     config_loaded: Gauge,
     targets: IntGauge,
@@ -35,12 +37,13 @@ pub(super) struct OwnFamilies {
 impl OwnFamilies {
     pub(super) fn new(vantage: Option<&str>, schedule_lag: &Histogram) -> Self {
         let labels = vantage.map(|vantage| [("vantage".to_owned(), vantage.to_owned())].into());
-        let registry = Registry::new_custom(None, labels).expect(VALID);
+        let registry = Registry::new_custom(None, labels.clone()).expect(VALID);
+        let build = Registry::new_custom(None, labels).expect(VALID);
         let build_info = IntGaugeVec::new(options(&BUILD_INFO), BUILD_INFO.labels).expect(VALID);
         let revision = option_env!("BUILD_REVISION").unwrap_or("unknown");
-        let build = [env!("CARGO_PKG_VERSION"), revision, env!("BUILD_RUST_VERSION")];
-        build_info.with_label_values(&build).set(1);
-        register(&registry, build_info);
+        let values = [env!("CARGO_PKG_VERSION"), revision, env!("BUILD_RUST_VERSION")];
+        build_info.with_label_values(&values).set(1);
+        register(&build, register(&registry, build_info));
         register(&registry, schedule_lag.clone());
         registry.register(Box::new(ProcessCollector::for_self())).expect(VALID);
         Self {
@@ -49,6 +52,7 @@ impl OwnFamilies {
             targets: register(&registry, IntGauge::with_opts(options(&TARGETS)).expect(VALID)),
             hosts: register(&registry, IntGauge::with_opts(options(&HOSTS)).expect(VALID)),
             registry,
+            build,
         }
     }
 
@@ -70,11 +74,9 @@ impl OwnFamilies {
         self.registry.gather()
     }
 
-    /// `build_info` alone.
+    /// `build_info` alone, for each of many probes.
     pub(super) fn build_info(&self) -> Vec<MetricFamily> {
-        let mut families = self.registry.gather();
-        families.retain(|family| family.name() == BUILD_INFO.name);
-        families
+        self.build.gather()
     }
 }
 
