@@ -6,7 +6,7 @@ mod reports;
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -38,8 +38,9 @@ impl Drop for Program {
 
 impl Program {
     async fn start(configuration: &std::path::Path, log: impl Into<Stdio>) -> Self {
-        // Where it listens cannot be read from its log.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        // Where it listens cannot be read from its log: at an address of loopback that this process has for itself.
+        let address =
+            format!("{}:10917", Ipv4Addr::from_bits(Ipv4Addr::new(127, 64, 0, 0).to_bits() | std::process::id()));
         let child = Command::new(env!("CARGO_BIN_EXE_oauth-probe-exporter"))
             .args(["--log.level=debug", "--web.listen-address", &address, "--config.file"])
             .arg(configuration)
