@@ -4,6 +4,8 @@
 mod exporter;
 mod reports;
 
+use std::time::Duration;
+
 use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +16,7 @@ use exporter::{Exporter, http};
 use reports::Scrape;
 
 const CYCLES: f64 = 20.0;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// No more than it has.
 const NONE_LEFT: u64 = 3;
@@ -77,10 +80,13 @@ async fn program_out_of_descriptors_blames_itself_answers_who_is_connected_and_r
     let address = exporter.address.clone();
     let newcomer = tokio::spawn(async move { http(&address, "GET", "/-/healthy", "").await.status });
     let failures = |scrape: &Scrape| scrape.one("cycle_failures_total", &[("fault", "exporter")]);
-    while failures(&kept.scrape().await) < CYCLES {
-        assert!(kept.get("/-/healthy").await.starts_with("HTTP/1.1 200"));
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let failing = async {
+        while failures(&kept.scrape().await) < CYCLES {
+            assert!(kept.get("/-/healthy").await.starts_with("HTTP/1.1 200"));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, failing).await.expect("cycles fail");
     let scrape = kept.scrape().await;
     let why = [("request", "ping"), ("reason", "local_error"), ("fault", "exporter")];
     assert_eq!(scrape.one("cycle_failure_info", &why), 1.0);

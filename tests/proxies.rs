@@ -273,7 +273,7 @@ impl Tinyproxy {
             ),
         )
         .unwrap();
-        let child = std::process::Command::new(support::test_dep("bin/tinyproxy"))
+        let mut child = std::process::Command::new(support::test_dep("bin/tinyproxy"))
             .arg("-d")
             .arg("-c")
             .arg(config)
@@ -282,6 +282,7 @@ impl Tinyproxy {
             .spawn()
             .unwrap();
         while std::net::TcpStream::connect(address).is_err() {
+            assert!(child.try_wait().unwrap().is_none(), "tinyproxy ended");
             std::thread::sleep(Duration::from_millis(20));
         }
         Self { address, child: child.into(), directory }

@@ -136,15 +136,19 @@ impl Exporter {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut log = String::new();
-        let address = loop {
-            let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("ended before it listened:\n{log}"));
-            log.push_str(&line);
-            log.push('\n');
-            // In either format of the log.
-            if let Some((_, rest)) = line.split_once("address=").or_else(|| line.split_once("\"address\":")) {
-                break rest.split([' ', '}', ',']).next().unwrap().trim_matches('"').to_owned();
+        let listening = async {
+            loop {
+                let line =
+                    lines.next_line().await.unwrap().unwrap_or_else(|| panic!("ended before it listened:\n{log}"));
+                log.push_str(&line);
+                log.push('\n');
+                // In either format of the log.
+                if let Some((_, rest)) = line.split_once("address=").or_else(|| line.split_once("\"address\":")) {
+                    return rest.split([' ', '}', ',']).next().unwrap().trim_matches('"').to_owned();
+                }
             }
         };
+        let address = tokio::time::timeout(PATIENCE, listening).await.expect("it listens");
         let mut stdout = child.stdout.take().unwrap();
         let log = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
@@ -308,10 +312,13 @@ impl Response {
 
 /// One request of HTTP/1.0, whose answer ends with the connection and is never chunked.
 pub async fn http(address: &str, method: &str, path: &str, headers: &str) -> Response {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    Response::parse(&answer)
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        Response::parse(&answer)
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("no answer to {method} {path}"))
 }
