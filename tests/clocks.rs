@@ -148,7 +148,12 @@ async fn program_whose_wall_clock_is_set_keeps_its_token_and_shows_all_times_by_
     }
     let scrape = scrape(&exporter).await;
     assert_eq!(scrape.one("requests_total", &[("request", "token")]), 1.0);
-    assert_eq!(scrape.one("cycles_total", &[("result", "failure")]), 0.0);
-    assert_eq!(scrape.one("skipped_cycles_total", &[]), 0.0);
+    // A busy machine may be slow in one cycle and leave out another. Of five hours that passed at once 90,000 would be left
+    // out, and of a token that is taken for dead the exporter would tell.
+    for fault in ["auth", "exporter"] {
+        assert_eq!(scrape.one("cycle_failures_total", &[("fault", fault)]), 0.0, "{fault}");
+    }
+    let skipped = scrape.one("skipped_cycles_total", &[]);
+    assert!(skipped < 1000.0, "{skipped}");
     assert!(scrape.one("clock_skew_seconds", &[("request", "ping")]).abs() < 2.0, "set right again");
 }

@@ -109,10 +109,11 @@ impl Stage {
         self.exporter.until_matching(&[family, &target, &reason, &fault], |value| value == 1.0).await;
     }
 
-    /// Failed cycles of `lasting`; there must be none.
+    /// Failed cycles of `lasting` for which the secret is to blame; there must be none.
     async fn failed_cycles(&self) -> f64 {
         let scrape = Scrape::of(&self.exporter.metrics().await);
-        scrape.one("cycles_total", &[("target", "lasting"), ("result", "failure")])
+        let of = |fault| scrape.one("cycle_failures_total", &[("target", "lasting"), ("fault", fault)]);
+        of("auth") + of("exporter")
     }
 
     /// Token requests that were sent with a wrong secret.

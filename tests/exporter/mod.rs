@@ -270,11 +270,13 @@ impl Exporter {
         (status.code(), sent.elapsed())
     }
 
-    /// What it wrote on standard error, and then on standard output.
+    /// What it wrote on standard error, and then on standard output, when it has ended as it should.
     pub async fn terminate_and_read_log(mut self) -> String {
         self.send(Signal::TERM);
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
-        self.log.await.unwrap()
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        let log = self.log.await.unwrap();
+        assert_eq!(status.code(), Some(0), "{log}");
+        log
     }
 }
 
