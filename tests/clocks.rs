@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod exporter;
+mod namespace;
 mod reports;
 mod simulated;
 mod support;
@@ -9,9 +10,10 @@ mod targets;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use oauth_probe_exporter::clock::{BootClock, Clock};
-use oauth_probe_exporter::model::time::unix_seconds;
+use oauth_probe_exporter::model::time::{Moment, unix_seconds};
 use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 
 use exporter::Exporter;
@@ -65,6 +67,20 @@ async fn after_a_sleep_what_was_missed_is_counted_and_one_cycle_follows_without_
     let starts = (world.clock.elapsed().as_secs() / 30) as i64;
     let accounted = (books.reports.len() as u64 + books.skipped) as i64;
     assert!((starts - accounted).abs() <= 1, "{starts} starts, {accounted} accounted for");
+}
+
+#[test]
+fn time_that_the_machine_slept_counts_and_a_wall_clock_that_is_set_does_not() {
+    const SLEPT: Duration = hours(1000);
+    if !namespace::is_inside() {
+        let name = "time_that_the_machine_slept_counts_and_a_wall_clock_that_is_set_does_not";
+        return namespace::run_after_sleep(name, SLEPT);
+    }
+    let now = BootClock.now().moment;
+    let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+    let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+    assert!(Moment::since_boot(SLEPT) <= now, "{now:?}");
+    assert!(now <= Moment::since_boot(Duration::from_secs_f64(uptime) + seconds(1)), "{now:?}, up for {uptime} s");
 }
 
 /// Makes the program read another wall time than the machine's, and leaves its other clocks alone.
