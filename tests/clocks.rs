@@ -14,9 +14,8 @@ use std::time::Duration;
 
 use oauth_probe_exporter::clock::{BootClock, Clock};
 use oauth_probe_exporter::model::time::{Moment, unix_seconds};
-use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 
-use exporter::Exporter;
+use exporter::{Exporter, one_target};
 use reports::Scrape;
 use simulated::{Books, Issuing, World, hours, live, minutes, seconds, target};
 
@@ -130,17 +129,10 @@ async fn another_cycle(exporter: &Exporter) {
 
 #[tokio::test]
 async fn program_whose_wall_clock_is_set_keeps_its_token_and_shows_all_times_by_the_new_one() {
-    let clients = vec![ClientSettings::new("acme", "secret")];
-    let simulator = Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap();
+    let (_simulator, configuration) = one_target("interval: 200ms").await;
     let fake = FakeTime::start();
-    let configuration = format!(
-        "targets: [{{ name: x, client_id: acme, client_secret: secret, interval: 200ms, authorization_server: '{}', \
-         resource_server: '{}' }}]",
-        simulator.authorization_server(),
-        simulator.resource_server()
-    );
     let exporter = Exporter::start_with(&configuration, &[], &fake.environment()).await;
-    exporter.until("oauth_probe_success{target=\"x\"} 1").await;
+    exporter.until_well("x").await;
     for ahead in [0, 5 * HOUR, -5 * HOUR, 48 * HOUR, 0] {
         fake.set(ahead);
         // Before any cycle ends, and after some.

@@ -14,8 +14,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter::Exporter;
-use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
+use exporter::{Exporter, one_target};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use served::{Files, HANGS, raise_descriptor_limit, try_exchange};
@@ -170,17 +169,9 @@ fn most_memory_so_far(exporter: &Exporter) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_of_them_together_disturb_no_cycle_and_fill_no_memory() {
     raise_descriptor_limit(4000);
-    let simulator = Simulator::start(Settings { clients: vec![ClientSettings::new("x", "s")], ..Settings::default() })
-        .await
-        .unwrap();
-    let servers = format!(
-        "    authorization_server: {}\n    resource_server: {}\n    client_id: x\n    client_secret: s\n",
-        simulator.authorization_server(),
-        simulator.resource_server()
-    );
+    let (_simulator, configuration) = one_target("interval: 1s").await;
     let files = Files::new();
     let flag = format!("--web.config.file={}", files.web_config("", "").display());
-    let configuration = format!("targets:\n  - name: x\n{servers}    interval: 1s\n");
     let exporter = Exporter::start_with(&configuration, &[&flag], &[]).await;
     let bad = (0..2000).fold("targets:\n".to_owned(), |mut text, number| {
         writeln!(text, "  - {{ name: t{number}, intervall: 1s }}").unwrap();

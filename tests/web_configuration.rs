@@ -14,8 +14,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use exporter::{Exporter, run};
-use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
+use exporter::{Exporter, one_target, run};
 use raw_server::Authority;
 use served::{Files, HANGS, client, raise_descriptor_limit, try_exchange};
 use support::Prometheus;
@@ -280,14 +279,7 @@ async fn attack(address: String) {
 async fn attackers_do_not_disturb_the_schedule_of_the_probes() {
     const CYCLES: f64 = 8.0;
     raise_descriptor_limit(4000);
-    let clients = vec![ClientSettings::new("acme", "secret")];
-    let simulator = Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap();
-    let configuration = format!(
-        "targets:\n  - name: x\n    authorization_server: {}\n    resource_server: {}\n    client_id: acme\n    \
-         client_secret: secret\n    interval: 1s\n",
-        simulator.authorization_server(),
-        simulator.resource_server(),
-    );
+    let (simulator, configuration) = one_target("interval: 1s").await;
     let files = Files::new();
     let flag = format!("--web.config.file={}", files.write("web.yml", &users(12)).display());
     let exporter = Exporter::start_with(&configuration, &[&flag], &[]).await;

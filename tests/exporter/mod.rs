@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -52,6 +53,17 @@ pub async fn run_with(arguments: &[&str], environment: &[(&str, String)]) -> Out
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// A simulator that knows the client `acme`, and a configuration of one target there: `x`, with these settings.
+pub async fn one_target(settings: &str) -> (Simulator, String) {
+    let clients = vec![ClientSettings::new("acme", "secret")];
+    let simulator = Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap();
+    let (authorization, resource) = (simulator.authorization_server(), simulator.resource_server());
+    let servers = format!("authorization_server: '{authorization}', resource_server: '{resource}'");
+    let configuration =
+        format!("targets: [{{ name: x, client_id: acme, client_secret: secret, {servers}, {settings} }}]\n");
+    (simulator, configuration)
 }
 
 /// A running exporter on a port of its own.
@@ -216,6 +228,18 @@ impl Exporter {
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
             panic!("never saw {parts:?} in\n{}", self.metrics().await);
         }
+    }
+
+    /// Waits until the last cycle of the target succeeded.
+    pub async fn until_well(&self, target: &str) {
+        self.until(&format!("oauth_probe_success{{target=\"{target}\"}} 1")).await;
+    }
+
+    /// Waits until a failure of the target is told so by `family`, `cycle_failure_info` or `request_failure_info`.
+    pub async fn until_blamed(&self, family: &str, target: &str, reason: &str, fault: &str) {
+        let labels = [("target", target), ("reason", reason), ("fault", fault)];
+        let [target, reason, fault] = labels.map(|(label, value)| format!("{label}=\"{value}\""));
+        self.until_matching(&[family, &target, &reason, &fault], |value| value == 1.0).await;
     }
 
     /// Ends it if it runs, and starts one with this configuration at the same address.
