@@ -73,7 +73,7 @@ async fn api_that_lets_anybody_in_is_an_error_in_the_log() {
         exporter.until(&result(check, "refused", 1)).await;
         simulator.control().set_faults(Server::Api, Whom::Everyone, [fault]);
         exporter.until(&result(check, "accepted", 1)).await;
-        exporter.until("oauth_probe_success{target=\"production\"} 1").await;
+        exporter.until_well("production").await;
         simulator.control().clear_faults();
         exporter.until(&result(check, "refused", 1)).await;
         let log = exporter.terminate_and_read_log().await;
@@ -116,7 +116,7 @@ async fn key_that_is_refused_or_cannot_be_read_is_one_line() {
         while simulator.control().counts_of_strangers().ping_requests < checks_before + 6 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        exporter.until("oauth_probe_success{target=\"production\"} 1").await;
+        exporter.until_well("production").await;
         let log = exporter.terminate_and_read_log().await;
         assert_eq!(count(&log, &parts), 1, "{log}");
         assert_eq!(count(&log, &["level=warn", "check="]), 1, "{log}");

@@ -361,13 +361,13 @@ async fn address_within_another_one_is_not_said_to_be_somebody_elses() {
 async fn sigterm_ends_it_with_exit_code_0_even_while_a_request_hangs() {
     let simulator = simulator().await;
     simulator.control().set_faults(Server::Authorization, Whom::Everyone, [Fault::Hang]);
-    let exporter = Exporter::start(&targets(&simulator, "1s")).await;
+    let exporter = Exporter::start(&targets(&simulator, "5s")).await;
     while simulator.control().counts("acme").token_requests == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let (code, took) = exporter.terminate().await;
-    assert_eq!(code, Some(0));
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    // The end of the request, by its timeout, would be a failure.
+    let log = exporter.terminate_and_read_log().await;
+    assert!(!log.contains("target fails"), "{log}");
 }
 
 #[tokio::test]

@@ -131,17 +131,21 @@ fn no_message_repeats_a_value_wherever_it_stands() {
 #[test]
 fn no_message_repeats_a_known_value_that_is_wrong() {
     for key in ["authorization_server", "resource_server", "client_id", "client_secret", "targets", "defaults"] {
+        let mut complaints = 0;
         for shape in SHAPES {
             let text: String = TEMPLATE
                 .lines()
-                .map(|line| match line.split_once(": ") {
+                .map(|line| match line.split_once(':') {
                     Some((head, _)) if head.trim() == key => format!("{head}: {}\n", shape.replace("CANARY", CANARY)),
                     _ => format!("{line}\n"),
                 })
                 .collect();
             let messages = messages(&text);
             assert!(!messages.contains(CANARY), "{text}\n{messages}");
+            complaints += usize::from(!messages.is_empty());
         }
+        // An id and a secret may be many a text.
+        assert!(complaints >= SHAPES.len() / 2, "only {complaints} complaints about {key}: it is not put there");
     }
 }
 

@@ -4,16 +4,18 @@
 mod exporter;
 mod reports;
 
-use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
+use std::time::Duration;
+
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use exporter::{Exporter, http};
+use exporter::{Exporter, http, one_target};
 use reports::Scrape;
 
 const CYCLES: f64 = 20.0;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// No more than it has.
 const NONE_LEFT: u64 = 3;
@@ -58,16 +60,9 @@ fn is_whole(answer: &[u8]) -> bool {
 
 #[tokio::test]
 async fn program_out_of_descriptors_blames_itself_answers_who_is_connected_and_recovers() {
-    let clients = vec![ClientSettings::new("acme", "secret")];
-    let simulator = Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap();
-    let configuration = format!(
-        "targets: [{{ name: x, client_id: acme, client_secret: secret, interval: 100ms, authorization_server: '{}', \
-         resource_server: '{}' }}]",
-        simulator.authorization_server(),
-        simulator.resource_server()
-    );
+    let (_simulator, configuration) = one_target("interval: 100ms").await;
     let exporter = Exporter::start(&configuration).await;
-    exporter.until("oauth_probe_success{target=\"x\"} 1").await;
+    exporter.until_well("x").await;
     let mut kept = Connection(TcpStream::connect(&exporter.address).await.unwrap());
     assert!(kept.get("/-/healthy").await.starts_with("HTTP/1.1 200"));
 
@@ -77,10 +72,13 @@ async fn program_out_of_descriptors_blames_itself_answers_who_is_connected_and_r
     let address = exporter.address.clone();
     let newcomer = tokio::spawn(async move { http(&address, "GET", "/-/healthy", "").await.status });
     let failures = |scrape: &Scrape| scrape.one("cycle_failures_total", &[("fault", "exporter")]);
-    while failures(&kept.scrape().await) < CYCLES {
-        assert!(kept.get("/-/healthy").await.starts_with("HTTP/1.1 200"));
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let failing = async {
+        while failures(&kept.scrape().await) < CYCLES {
+            assert!(kept.get("/-/healthy").await.starts_with("HTTP/1.1 200"));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, failing).await.expect("cycles fail");
     let scrape = kept.scrape().await;
     let why = [("request", "ping"), ("reason", "local_error"), ("fault", "exporter")];
     assert_eq!(scrape.one("cycle_failure_info", &why), 1.0);
@@ -89,7 +87,7 @@ async fn program_out_of_descriptors_blames_itself_answers_who_is_connected_and_r
 
     allow(pid, PLENTY);
     assert_eq!(newcomer.await.unwrap(), 200, "who waited is let in");
-    exporter.until("oauth_probe_success{target=\"x\"} 1").await;
+    exporter.until_well("x").await;
     drop(kept);
     let log = exporter.terminate_and_read_log().await;
     let refusals = log.matches("cannot accept connections").count() as u64;

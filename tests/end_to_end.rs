@@ -46,7 +46,7 @@ async fn oidc_provider_with_five_second_tokens_sees_no_401_and_as_many_requests_
     let server = RealServer::oidc_provider(Duration::from_secs(5)).await;
     let file = secret_file(&directory, server.secret);
     let exporter = Exporter::start(&configuration(&server, "basic", "    token: { path: /token }\n", &file)).await;
-    exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+    exporter.until_well("real").await;
     tokio::time::sleep(length()).await;
     let metrics = exporter.metrics().await;
     exporter.terminate().await;
@@ -66,7 +66,7 @@ async fn oidc_provider_revokes_and_the_same_cycle_heals() {
     let server = RealServer::oidc_provider(Duration::from_secs(600)).await;
     let file = secret_file(&directory, server.secret);
     let exporter = Exporter::start(&configuration(&server, "acme:eu/1", "    token: { path: /token }\n", &file)).await;
-    exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+    exporter.until_well("real").await;
     server.revoke().await;
     exporter.until("oauth_probe_token_rejected_early_total{target=\"real\"} 1").await;
     let metrics = exporter.metrics().await;
@@ -81,13 +81,13 @@ async fn rotated_secret_is_invalid_client_until_the_file_follows() {
     let server = RealServer::oidc_provider(Duration::from_secs(2)).await;
     let file = secret_file(&directory, server.secret);
     let exporter = Exporter::start(&configuration(&server, "basic", "    token: { path: /token }\n", &file)).await;
-    exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+    exporter.until_well("real").await;
     server.change_secret("basic", "the new one").await;
     let failure =
         "oauth_probe_cycle_failure_info{target=\"real\",request=\"token\",reason=\"invalid_client\",fault=\"auth\"} 1";
     exporter.until(failure).await;
     std::fs::write(&file, "the new one").unwrap();
-    exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+    exporter.until_well("real").await;
     let metrics = exporter.metrics().await;
     assert_eq!(metrics.matches("oauth_probe_cycle_failure_info{").count(), 0);
 }
@@ -100,7 +100,7 @@ async fn oidc_provider_takes_the_secret_in_the_form() {
     let more =
         "    token: { path: /token, auth: post, scopes: [auth-service], expected_scopes: [auth-service, other] }\n";
     let exporter = Exporter::start(&configuration(&server, "post", more, &file)).await;
-    exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+    exporter.until_well("real").await;
     let metrics = exporter.metrics().await;
     assert_eq!(value(&metrics, "oauth_probe_token_scopes_missing{target=\"real\"}"), Some(1.0), "{metrics}");
 }
@@ -120,11 +120,11 @@ async fn key_that_goes_bad_is_an_early_warning_while_the_token_lives_on() {
         file.display()
     );
     let exporter = Exporter::start(&configuration(&server, "key", &more, Path::new("/no/such/secret"))).await;
-    exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+    exporter.until_well("real").await;
     std::fs::write(&file, "no key").unwrap();
     let failure = "oauth_probe_request_failure_info{target=\"real\",request=\"token\",reason=\"secret_unavailable\",fault=\"exporter\"} 1";
     exporter.until(failure).await;
-    exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+    exporter.until_well("real").await;
     std::fs::write(&file, key.serialize_pem()).unwrap();
     exporter.until("oauth_probe_request_success{target=\"real\",request=\"token\"} 1").await;
     let metrics = exporter.metrics().await;
@@ -142,7 +142,7 @@ async fn authlib_takes_basic_raw_and_form_encoded() {
     for encoding in ["raw", "form"] {
         let more = format!("    token: {{ path: /token, basic_encoding: {encoding} }}\n");
         let exporter = Exporter::start(&configuration(&server, "basic", &more, &file)).await;
-        exporter.until("oauth_probe_success{target=\"real\"} 1").await;
+        exporter.until_well("real").await;
     }
 }
 

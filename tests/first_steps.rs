@@ -265,7 +265,7 @@ async fn first_lines_of_the_log_say_where_and_when_and_what_to_do_next() {
     let exporter = Exporter::start_with(&text, &[], &[]).await;
     exporter.until("oauth_probe_success{target=\"so on\"} 0").await;
     simulator.control().change_secret("acme", SECRET);
-    exporter.until("oauth_probe_success{target=\"so on\"} 1").await;
+    exporter.until_well("so on").await;
     simulator.control().change_secret("acme", "another");
     let address = exporter.address.clone();
     exporter.until("oauth_probe_request_success{target=\"so on\",request=\"token\"} 1").await;

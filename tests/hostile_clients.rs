@@ -12,10 +12,10 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use exporter::Exporter;
-use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
+use exporter::{Exporter, one_target};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use served::{Files, HANGS, raise_descriptor_limit, try_exchange};
@@ -82,9 +82,20 @@ fn floods() -> Vec<Vec<u8>> {
 struct Door {
     address: String,
     client: Arc<ClientConfig>,
+    /// How often a client of one kind has been let in and has sent something.
+    entered: Arc<AtomicUsize>,
 }
 
 impl Door {
+    /// The same, for clients of another kind.
+    fn another(&self) -> Self {
+        Self { entered: Arc::default(), ..self.clone() }
+    }
+
+    fn has_let_in(&self) -> bool {
+        self.entered.load(SeqCst) > 0
+    }
+
     async fn greet(&self, protocol: &str) -> io::Result<TlsStream<TcpStream>> {
         let mut client = ClientConfig::clone(&self.client);
         client.alpn_protocols = vec![protocol.as_bytes().to_vec()];
@@ -107,6 +118,7 @@ async fn flood(door: Door, frames: Vec<u8>) -> io::Result<()> {
     stream.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(SETTINGS, 0, 0, &[])[..]].concat()).await?;
     loop {
         tokio::time::timeout(Duration::from_secs(2), stream.write_all(&frames)).await??;
+        door.entered.fetch_add(1, SeqCst);
         tokio::task::yield_now().await;
     }
 }
@@ -119,6 +131,7 @@ async fn pour(door: Door, path: &'static str) -> io::Result<()> {
     let chunk = [b"8000\r\n", &[b'x'; 0x8000][..], b"\r\n"].concat();
     loop {
         tokio::time::timeout(Duration::from_secs(2), stream.write_all(&chunk)).await??;
+        door.entered.fetch_add(1, SeqCst);
         tokio::task::yield_now().await;
     }
 }
@@ -129,6 +142,7 @@ async fn sip(door: Door, path: &'static str) -> io::Result<()> {
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(100).as_bytes()).await?;
     for _ in 0..10 {
         stream.read_u8().await?;
+        door.entered.fetch_add(1, SeqCst);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     Ok(())
@@ -139,6 +153,7 @@ async fn reload(door: Door) -> io::Result<()> {
     let stream = door.greet("http/1.1").await?;
     let request = "POST /-/reload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     assert_eq!(try_exchange(stream, request).await?.status, 500);
+    door.entered.fetch_add(1, SeqCst);
     Ok(())
 }
 
@@ -170,17 +185,9 @@ fn most_memory_so_far(exporter: &Exporter) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_of_them_together_disturb_no_cycle_and_fill_no_memory() {
     raise_descriptor_limit(4000);
-    let simulator = Simulator::start(Settings { clients: vec![ClientSettings::new("x", "s")], ..Settings::default() })
-        .await
-        .unwrap();
-    let servers = format!(
-        "    authorization_server: {}\n    resource_server: {}\n    client_id: x\n    client_secret: s\n",
-        simulator.authorization_server(),
-        simulator.resource_server()
-    );
+    let (_simulator, configuration) = one_target("interval: 1s").await;
     let files = Files::new();
     let flag = format!("--web.config.file={}", files.web_config("", "").display());
-    let configuration = format!("targets:\n  - name: x\n{servers}    interval: 1s\n");
     let exporter = Exporter::start_with(&configuration, &[&flag], &[]).await;
     let bad = (0..2000).fold("targets:\n".to_owned(), |mut text, number| {
         writeln!(text, "  - {{ name: t{number}, intervall: 1s }}").unwrap();
@@ -188,29 +195,32 @@ async fn all_of_them_together_disturb_no_cycle_and_fill_no_memory() {
     });
     exporter.write_configuration(&bad);
 
-    let door = Door { address: exporter.address.clone(), client: Arc::new(files.client()) };
+    let door = Door { address: exporter.address.clone(), client: Arc::new(files.client()), entered: Arc::default() };
+    let [flooding, pouring, sipping, reloading] = [door.another(), door.another(), door.another(), door.another()];
     let mut attackers = JoinSet::new();
     for frames in floods() {
-        let door = door.clone();
+        let door = flooding.clone();
         for_ever(&mut attackers, move || flood(door.clone(), frames.clone()));
     }
     for path in ROUTES {
-        let [pouring, sipping] = [door.clone(), door.clone()];
+        let [pouring, sipping] = [pouring.clone(), sipping.clone()];
         for_ever(&mut attackers, move || pour(pouring.clone(), path));
         for_ever(&mut attackers, move || sip(sipping.clone(), path));
     }
     for _ in 0..4 {
-        let door = door.clone();
+        let door = reloading.clone();
         for_ever(&mut attackers, move || reload(door.clone()));
     }
 
     let cycles = "oauth_probe_cycles_total{target=\"x\",result=\"success\"}";
+    // Until there were enough cycles, and clients of every kind came in meanwhile.
+    let all = [flooding, pouring, sipping, reloading];
     let probing = async {
-        while value(&door.get("/metrics").await, cycles) < CYCLES {
+        while value(&door.get("/metrics").await, cycles) < CYCLES || !all.iter().all(Door::has_let_in) {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
-    tokio::time::timeout(HANGS, probing).await.expect("probes go on");
+    tokio::time::timeout(HANGS, probing).await.expect("probes go on, and so do they");
     let text = door.get("/metrics").await;
     assert_eq!(value(&text, "oauth_probe_skipped_cycles_total{target=\"x\"}"), 0.0);
     assert_eq!(value(&text, "oauth_probe_cycles_total{target=\"x\",result=\"failure\"}"), 0.0);

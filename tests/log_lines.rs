@@ -19,7 +19,7 @@ async fn simulator(lifetime: Duration) -> Simulator {
 fn configuration(simulator: &Simulator, more: &str) -> String {
     format!(
         "targets:\n  - name: production\n    authorization_server: {}\n    resource_server: {}\n    client_id: acme\n    \
-         client_secret: {SECRET}\n    interval: 200ms\n{more}",
+         client_secret: {SECRET}\n    interval: 500ms\n{more}",
         simulator.authorization_server(),
         simulator.resource_server()
     )
@@ -60,7 +60,7 @@ async fn log_has_one_line_for_each_change_of_state() {
 #[tokio::test]
 async fn refresh_that_fails_while_the_api_is_down_is_logged_too() {
     let simulator = simulator(Duration::from_secs(3600)).await;
-    let exporter = Exporter::start(&configuration(&simulator, "    token: { max_age: 200ms }\n")).await;
+    let exporter = Exporter::start(&configuration(&simulator, "    token: { max_age: 500ms }\n")).await;
     exporter.until(WORKS).await;
     simulator.control().set_faults(Server::Api, Whom::Everyone, [unavailable()]);
     exporter.until(FAILS).await;
@@ -79,7 +79,7 @@ async fn refresh_that_fails_while_the_api_is_down_is_logged_too() {
 #[tokio::test]
 async fn phase_in_which_a_request_broke_off_is_said_of_both_requests() {
     let simulator = simulator(Duration::from_secs(3600)).await;
-    let exporter = Exporter::start(&configuration(&simulator, "    token: { max_age: 200ms }\n")).await;
+    let exporter = Exporter::start(&configuration(&simulator, "    token: { max_age: 500ms }\n")).await;
     exporter.until(WORKS).await;
     simulator.control().set_faults(Server::Authorization, Whom::Everyone, [Fault::StallBody]);
     exporter.until(REFRESH_FAILS).await;
@@ -135,7 +135,7 @@ async fn start_says_where_the_configuration_is_from_and_how_many_targets_only_wa
 #[tokio::test]
 async fn token_that_cannot_be_refreshed_is_logged_with_the_status_and_the_time_that_is_left() {
     let simulator = simulator(Duration::from_secs(3600)).await;
-    let exporter = Exporter::start(&configuration(&simulator, "    token: { max_age: 200ms }\n")).await;
+    let exporter = Exporter::start(&configuration(&simulator, "    token: { max_age: 500ms }\n")).await;
     exporter.until(WORKS).await;
     simulator.control().set_faults(Server::Authorization, Whom::Everyone, [unavailable()]);
     exporter.until(REFRESH_FAILS).await;

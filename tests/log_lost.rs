@@ -6,15 +6,14 @@ mod reports;
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::net::TcpStream;
 
-use exporter::http;
+use exporter::{http, one_target};
 use reports::Scrape;
 
 const CYCLES: f64 = 10.0;
@@ -38,8 +37,9 @@ impl Drop for Program {
 
 impl Program {
     async fn start(configuration: &std::path::Path, log: impl Into<Stdio>) -> Self {
-        // Where it listens cannot be read from its log.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        // Where it listens cannot be read from its log: at an address of loopback that this process has for itself.
+        let address =
+            format!("{}:10917", Ipv4Addr::from_bits(Ipv4Addr::new(127, 64, 0, 0).to_bits() | std::process::id()));
         let child = Command::new(env!("CARGO_BIN_EXE_oauth-probe-exporter"))
             .args(["--log.level=debug", "--web.listen-address", &address, "--config.file"])
             .arg(configuration)
@@ -91,16 +91,9 @@ fn exit_code_says_what_cannot_be_written() {
 
 #[tokio::test]
 async fn program_probes_and_answers_though_its_log_cannot_be_written() {
-    let clients = vec![ClientSettings::new("acme", "secret")];
-    let simulator = Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap();
+    let (_simulator, configuration) = one_target("interval: 100ms").await;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("probe.yml");
-    let configuration = format!(
-        "targets: [{{ name: x, client_id: acme, client_secret: secret, interval: 100ms, authorization_server: '{}', \
-         resource_server: '{}' }}]",
-        simulator.authorization_server(),
-        simulator.resource_server()
-    );
     std::fs::write(&file, configuration).unwrap();
 
     let full_disk = OpenOptions::new().write(true).open("/dev/full").unwrap();

@@ -85,7 +85,7 @@ impl Served {
 
     fn job(&self) -> String {
         format!(
-            "global: {{ scrape_interval: 500ms, scrape_timeout: 450ms }}\nscrape_configs:\n  - job_name: oauth-probe\n    \
+            "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\nscrape_configs:\n  - job_name: oauth-probe\n    \
              static_configs: [{{ targets: ['{}'] }}]\n",
             self.address
         )

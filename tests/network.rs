@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
 
 use exporter::Exporter;
-use namespace::shell;
+use namespace::{outside, shell};
 use reports::Scrape;
 
 /// The servers' end of the wire that is broken (RFC 5737) …
@@ -85,25 +84,19 @@ impl Stage {
              authorization_server: 'http://{SERVERS}:{}', resource_server: 'http://{SERVERS}:{}' }}\n\
              targets:\n  - {{ name: fresh, client_id: fresh }}\n  \
              - {{ name: reuse, client_id: reuse, ping: {{ connection: reuse }} }}\n  - {{ name: asks, client_id: asks }}\n",
-            outside(simulator.authorization_server().port().unwrap()).await,
-            outside(simulator.resource_server().port().unwrap()).await,
+            outside(SERVERS, simulator.authorization_server().port().unwrap()).await.port(),
+            outside(SERVERS, simulator.resource_server().port().unwrap()).await.port(),
         );
         let exporter = Exporter::start_by(&LAUNCHER, SCRAPED_AT, &configuration).await;
         let stage = Self { exporter, _simulator: simulator };
-        stage.until_well("fresh").await;
-        stage.until_well("reuse").await;
-        stage.until_well("asks").await;
+        stage.exporter.until_well("fresh").await;
+        stage.exporter.until_well("reuse").await;
+        stage.exporter.until_well("asks").await;
         stage
     }
 
-    async fn until_well(&self, target: &str) {
-        self.exporter.until(&format!("oauth_probe_success{{target=\"{target}\"}} 1")).await;
-    }
-
     async fn until_failed(&self, target: &str, reason: &str, fault: &str) {
-        let (target, reason) = (format!("target=\"{target}\""), format!("reason=\"{reason}\""));
-        let fault = format!("fault=\"{fault}\"");
-        self.exporter.until_matching(&["cycle_failure_info", &target, &reason, &fault], |value| value == 1.0).await;
+        self.exporter.until_blamed("cycle_failure_info", target, reason, fault).await;
     }
 
     /// Of attempts: in a back-off, cycles without a token fail, but nothing is tried.
@@ -126,7 +119,7 @@ impl Stage {
     /// than CONTRACT's back-off: interval + min(2 min, interval · 2ⁿ), and a cycle.
     async fn recovers(&self, target: &str) {
         let before = self.failures(target).await;
-        self.until_well(target).await;
+        self.exporter.until_well(target).await;
         let more = self.failures(target).await - before;
         assert!(more <= 1.0, "{target}: {more} failures after the end of the fault");
     }
@@ -159,20 +152,4 @@ impl Stage {
         range("32768 60999");
         self.recovers("fresh").await;
     }
-}
-
-/// Makes a port of loopback reachable over the wire, for as long as the test runs.
-async fn outside(port: u16) -> u16 {
-    let listener = TcpListener::bind((SERVERS, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut client, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-            });
-        }
-    });
-    address.port()
 }

@@ -19,8 +19,8 @@ use oauth_probe_exporter::model::secret::AccessToken;
 use oauth_probe_exporter::model::target::{ProxyUrl, Transport};
 use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
 
+use namespace::outside;
 use raw_server::{Authority, Behaviour, RawServer, answer, tls_config};
 use targets::target;
 
@@ -137,8 +137,8 @@ impl Stage {
 
     /// What `check` finds of a target with these lines, in an environment with these variables: its two steps.
     async fn check(&self, lines: &str, environment: &[(&str, String)]) -> [Value; 2] {
-        let token = outside(self.simulator.authorization_server().port().unwrap()).await;
-        let ping = outside(self.tls.address.port()).await;
+        let token = outside(OUTSIDE, self.simulator.authorization_server().port().unwrap()).await;
+        let ping = outside(OUTSIDE, self.tls.address.port()).await;
         let config = format!(
             "targets:\n  - name: x\n    authorization_server: http://{token}\n    resource_server: https://{ping}\n    \
              allow_plaintext: true\n    client_id: acme\n    client_secret: secret\n    timeout: 5s\n    \
@@ -186,7 +186,7 @@ impl Stage {
     }
 
     async fn check_with_direct_token(&self, proxy: &str) -> [Value; 2] {
-        let ping = outside(self.tls.address.port()).await;
+        let ping = outside(OUTSIDE, self.tls.address.port()).await;
         let config = format!(
             "targets: [{{ name: x, authorization_server: '{}', resource_server: 'https://{ping}', client_id: acme, \
              client_secret: secret, timeout: 5s, proxy_url: '{proxy}', tls: {{ ca_file: '{}' }} }}]",
@@ -233,22 +233,6 @@ impl Stage {
     }
 }
 
-/// Makes a port of loopback reachable at [`OUTSIDE`], for as long as the test runs.
-async fn outside(port: u16) -> SocketAddr {
-    let listener = TcpListener::bind((OUTSIDE, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut client, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-            });
-        }
-    });
-    address
-}
-
 /// Debian's forward proxy, which wants `user` and `pass`.
 struct Tinyproxy {
     address: SocketAddr,
@@ -273,7 +257,7 @@ impl Tinyproxy {
             ),
         )
         .unwrap();
-        let child = std::process::Command::new(support::test_dep("bin/tinyproxy"))
+        let mut child = std::process::Command::new(support::test_dep("bin/tinyproxy"))
             .arg("-d")
             .arg("-c")
             .arg(config)
@@ -282,6 +266,7 @@ impl Tinyproxy {
             .spawn()
             .unwrap();
         while std::net::TcpStream::connect(address).is_err() {
+            assert!(child.try_wait().unwrap().is_none(), "tinyproxy ended");
             std::thread::sleep(Duration::from_millis(20));
         }
         Self { address, child: child.into(), directory }

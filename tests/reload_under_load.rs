@@ -116,6 +116,9 @@ async fn a_thousand_reloads_disturb_no_target_that_stays_and_leave_nothing_behin
         }
     }
     scrapers.abort_all();
+    while let Some(ended) = scrapers.join_next().await {
+        assert!(ended.is_err_and(|end| end.is_cancelled()), "a scrape showed the targets of no configuration");
+    }
 
     let end = exporter.metrics().await;
     assert_nothing_was_left(&warm.unwrap(), &end);

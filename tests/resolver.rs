@@ -136,7 +136,8 @@ fn name_that_is_never_answered_fails_alone_and_a_name_server_that_is_back_is_not
         let scrape = stage.scrape().await;
         let why = [("target", "lost"), ("request", "ping"), ("reason", "dns"), ("fault", "network")];
         assert_eq!(scrape.one("cycle_failure_info", &why), 1.0);
-        let failed = scrape.all("cycles_total", &[("result", "failure")]);
+        // A busy machine may be too slow for a cycle, which is then not the network's fault.
+        let failed = scrape.all("cycle_failures_total", &[("fault", "network")]);
         assert_eq!(failed.iter().filter(|count| **count > 0.0).count(), 1, "the others are not disturbed");
         let threads = scrape.0.iter().find(|sample| sample.name == "process_threads").unwrap();
         assert!(threads.value.parse::<f64>().unwrap() <= MOST_THREADS, "{} threads", threads.value);

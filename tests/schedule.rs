@@ -15,7 +15,7 @@ use oauth_probe_exporter::model::target::{ClientAuthentication, ScheduleMode, Ta
 use oauth_probe_exporter::model::time::Moment;
 use oauth_probe_exporter::probe::{Fleet, Job};
 
-use simulated::{Issuing, SimWire, Trouble, World, hours, minutes, seconds, target, without_max_age};
+use simulated::{Issuing, SimWire, Trouble, World, go_on, hours, minutes, seconds, target, without_max_age};
 
 fn named(name: &str, interval: Duration) -> Arc<Target> {
     Arc::new(Target { name: name.to_owned(), ..target(interval) })
@@ -37,7 +37,7 @@ async fn a_target_that_hangs_delays_no_other() {
         fleet.spawn(job(named(&format!("hanging-{number}"), seconds(5)), &hanging), hanging.clock.clone(), origin);
     }
     fleet.spawn(job(named("healthy", seconds(5)), &healthy), healthy.clock.clone(), healthy.clock.now().moment);
-    tokio::time::sleep(minutes(10)).await;
+    go_on(&mut fleet, minutes(10)).await;
     let books = healthy.books();
     assert_eq!(books.reports.len(), 120);
     assert_eq!(books.failures(), []);
@@ -52,7 +52,7 @@ async fn starts_of_a_fleet_are_spread_over_the_interval() {
         let origin = world.clock.now().moment;
         fleet.spawn(job(named(&format!("target-{number}"), seconds(10)), &world), world.clock.clone(), origin);
     }
-    tokio::time::sleep(seconds(10)).await;
+    go_on(&mut fleet, seconds(10)).await;
     let books = world.books();
     for second in 0..9 {
         let first_requests = books.token_requests.iter().filter(|at| at.as_secs() == second).count();
@@ -66,7 +66,7 @@ async fn a_target_that_is_not_scheduled_runs_no_cycle() {
     let mut fleet = Fleet::default();
     let off = Arc::new(Target { schedule: ScheduleMode::Off, ..target(seconds(5)) });
     fleet.spawn(job(off, &world), world.clock.clone(), world.clock.now().moment);
-    tokio::time::sleep(minutes(10)).await;
+    go_on(&mut fleet, minutes(10)).await;
     assert_eq!(world.books().token_requests.len(), 0);
 }
 
@@ -122,7 +122,7 @@ impl Replacing {
 
     async fn probe(&mut self, target: Target, length: Duration) {
         self.fleet.spawn(job(Arc::new(target), &self.world), self.world.clock.clone(), self.origin);
-        tokio::time::sleep(length).await;
+        go_on(&mut self.fleet, length).await;
     }
 
     /// When the cycles began that ended.

@@ -98,21 +98,16 @@ impl Stage {
     }
 
     async fn until_well(&self, target: &str) {
-        self.exporter.until(&format!("oauth_probe_success{{target=\"{target}\"}} 1")).await;
+        self.exporter.until_well(target).await;
         let target = format!("target=\"{target}\"");
         self.exporter.until_matching(&["request_success", &target, "\"token\""], |value| value == 1.0).await;
     }
 
-    async fn until_failed(&self, family: &str, target: &str, reason: &str, fault: &str) {
-        let (target, reason) = (format!("target=\"{target}\""), format!("reason=\"{reason}\""));
-        let fault = format!("fault=\"{fault}\"");
-        self.exporter.until_matching(&[family, &target, &reason, &fault], |value| value == 1.0).await;
-    }
-
-    /// Failed cycles of `lasting`; there must be none.
+    /// Failed cycles of `lasting` for which the secret is to blame; there must be none.
     async fn failed_cycles(&self) -> f64 {
         let scrape = Scrape::of(&self.exporter.metrics().await);
-        scrape.one("cycles_total", &[("target", "lasting"), ("result", "failure")])
+        let of = |fault| scrape.one("cycle_failures_total", &[("target", "lasting"), ("fault", fault)]);
+        of("auth") + of("exporter")
     }
 
     /// Token requests that were sent with a wrong secret.
@@ -136,8 +131,8 @@ async fn whatever_happens_to_the_file_a_live_token_is_used_and_the_next_good_con
             Read::Impossible => ("secret_unavailable", "exporter"),
             Read::Wrong => ("invalid_client", "auth"),
         };
-        stage.until_failed("cycle_failure_info", "brief", reason, fault).await;
-        stage.until_failed("request_failure_info", "lasting", reason, fault).await;
+        stage.exporter.until_blamed("cycle_failure_info", "brief", reason, fault).await;
+        stage.exporter.until_blamed("request_failure_info", "lasting", reason, fault).await;
         mend(&stage.file());
         // A content that was not sent yet, or one that could not be read before, ends the back-off. The right secret was
         // sent before: behind a wrong one it waits for the back-off's own end.
@@ -169,7 +164,7 @@ async fn secrets_that_kubernetes_swaps_are_used_as_soon_as_the_server_takes_them
         // First the server: the old secret is refused meanwhile, and the new one ends the back-off.
         stage.simulator.control().change_secret("lasting", &secret);
         stage.simulator.control().change_secret("brief", &secret);
-        stage.until_failed("cycle_failure_info", "brief", "invalid_client", "auth").await;
+        stage.exporter.until_blamed("cycle_failure_info", "brief", "invalid_client", "auth").await;
         let directory = stage.directory.path();
         write_version(directory, &format!("..{version}"), &secret);
         symlink(format!("..{version}"), directory.join("..next")).unwrap();

@@ -64,6 +64,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>, path: &str) {
 async fn short_answer(stream: &mut TlsStream<TcpStream>) -> String {
     let mut bytes = vec![0; 4096];
     let length = tokio::time::timeout(HANGS, stream.read(&mut bytes)).await.expect("an answer").unwrap();
+    assert!(length > 0, "the connection ended without an answer");
     String::from_utf8_lossy(&bytes[..length]).into_owned()
 }
 

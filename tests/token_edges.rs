@@ -16,7 +16,9 @@ use oauth_probe_exporter::model::time::{Moment, Stamp};
 use oauth_probe_exporter::model::token::{Asked, Novelty, TokenState, Trigger};
 use oauth_probe_exporter::probe::{Fleet, Job, Tools, run_cycle};
 
-use simulated::{Issuing, LATENCY, SimWire, Trouble, World, hours, live, minutes, seconds, target, without_max_age};
+use simulated::{
+    Issuing, LATENCY, SimWire, Trouble, World, go_on, hours, live, minutes, seconds, target, without_max_age,
+};
 
 /// Trouble between two times.
 fn between(from: Duration, to: Duration, trouble: Trouble) -> Box<dyn Fn(Duration) -> Trouble + Send + Sync> {
@@ -51,7 +53,7 @@ async fn live_with<W: Wire + 'static>(world: &Arc<World>, interval: Duration, wi
     let observer = SimWire(Arc::clone(world));
     let job = Job { target: Arc::new(target(interval)), wire, observer, random: fastrand::Rng::with_seed(7) };
     fleet.spawn(job, world.clock.clone(), world.clock.now().moment);
-    tokio::time::sleep(length).await;
+    go_on(&mut fleet, length).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +215,7 @@ async fn an_api_that_gets_a_sliver_of_time_is_not_blamed() {
     let observer = SimWire(Arc::clone(&world));
     let job = Job { target: Arc::new(target), wire, observer, random: fastrand::Rng::with_seed(7) };
     fleet.spawn(job, world.clock.clone(), world.clock.now().moment);
-    tokio::time::sleep(seconds(12)).await;
+    go_on(&mut fleet, seconds(12)).await;
     let report = world.books().reports[0].1.clone();
     assert_eq!(report.verdict.unwrap_err().request, Request::Token);
     assert_eq!(report.verdict.unwrap_err().reason, Reason::ResponseTimeout);

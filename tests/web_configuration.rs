@@ -14,8 +14,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use exporter::{Exporter, run};
-use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
+use exporter::{Exporter, one_target, run};
 use raw_server::Authority;
 use served::{Files, HANGS, client, raise_descriptor_limit, try_exchange};
 use support::Prometheus;
@@ -185,7 +184,7 @@ fn job(name: &str, address: &str, files: &Files, more: &str) -> String {
 }
 
 const PASSWORD: &str = "    basic_auth: { username: alice, password: wonder }\n";
-const GLOBAL: &str = "global: { scrape_interval: 500ms, scrape_timeout: 500ms }\nscrape_configs:\n";
+const GLOBAL: &str = "global: { scrape_interval: 1s, scrape_timeout: 1s }\nscrape_configs:\n";
 
 #[tokio::test]
 async fn prometheus_scrapes_with_client_certificate_and_password_while_certificates_rotate() {
@@ -211,9 +210,7 @@ async fn prometheus_scrapes_with_client_certificate_and_password_while_certifica
         [("wrong", "401 Unauthorized"), ("nobody", "certificate required"), ("plain", "400 Bad Request")]
     {
         prometheus.wait_for(&format!("up{{job='{name}'}} == 0"), HANGS).await;
-        let targets = prometheus.targets().await;
-        let target = targets.as_array().unwrap().iter().find(|target| target["scrapePool"] == name).unwrap();
-        assert!(target["lastError"].as_str().unwrap().contains(reason), "{target}");
+        prometheus.until_last_error(name, reason, HANGS).await;
     }
 
     // Another authority signs from now on. Who trusts it alone comes in, and who was in notices nothing.
@@ -280,14 +277,7 @@ async fn attack(address: String) {
 async fn attackers_do_not_disturb_the_schedule_of_the_probes() {
     const CYCLES: f64 = 8.0;
     raise_descriptor_limit(4000);
-    let clients = vec![ClientSettings::new("acme", "secret")];
-    let simulator = Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap();
-    let configuration = format!(
-        "targets:\n  - name: x\n    authorization_server: {}\n    resource_server: {}\n    client_id: acme\n    \
-         client_secret: secret\n    interval: 1s\n",
-        simulator.authorization_server(),
-        simulator.resource_server(),
-    );
+    let (simulator, configuration) = one_target("interval: 1s").await;
     let files = Files::new();
     let flag = format!("--web.config.file={}", files.write("web.yml", &users(12)).display());
     let exporter = Exporter::start_with(&configuration, &[&flag], &[]).await;

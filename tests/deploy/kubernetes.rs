@@ -17,6 +17,7 @@ const FOLDER: &str = "deploy/kubernetes";
 /// Those in which an exporter runs.
 const OVERLAYS: [&str; 4] = ["base", "overlays/regions/eu-west", "overlays/regions/us-east", "overlays/sharded"];
 const CENTRAL: &str = "overlays/regions/central";
+const ALERTS: &str = "alerts/rules.yml";
 const RULES: &str = "deploy/kubernetes/rules/prometheusrule.yaml";
 const HEAD: &str = "# Made from alerts/rules.yml by UPDATE_DEPLOY=1 cargo test --test deploy; what it assumes is said \
                     there.\napiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  \
@@ -25,11 +26,24 @@ const HEAD: &str = "# Made from alerts/rules.yml by UPDATE_DEPLOY=1 cargo test -
 /// What is applied.
 struct Built(Vec<Value>);
 
-/// That of an overlay, built once for all tests.
+/// That of an overlay, built once for all tests; of rules that were written before, if they are to be.
 fn built(overlay: &str) -> &'static Built {
     static ALL: OnceLock<BTreeMap<&str, Built>> = OnceLock::new();
-    let build = || OVERLAYS.into_iter().chain([CENTRAL]).map(|overlay| (overlay, Built::of(overlay))).collect();
+    let build = || {
+        if std::env::var_os("UPDATE_DEPLOY").is_some() {
+            fs::write(root(RULES), wanted_rules()).unwrap();
+        }
+        OVERLAYS.into_iter().chain([CENTRAL]).map(|overlay| (overlay, Built::of(overlay))).collect()
+    };
     &ALL.get_or_init(build)[overlay]
+}
+
+/// The rules of `alerts/` as the operator's resource.
+fn wanted_rules() -> String {
+    let rules = read(ALERTS);
+    let groups = &rules[rules.find("groups:\n").unwrap()..];
+    let indented = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") };
+    HEAD.to_owned() + &groups.lines().map(indented).collect::<String>()
 }
 
 impl Built {
@@ -101,19 +115,12 @@ fn what_kubernetes_would_refuse_is_noticed() {
 
 #[test]
 fn rules_are_those_of_alerts() {
-    let rules = read("alerts/rules.yml");
-    let groups = &rules[rules.find("groups:\n").unwrap()..];
-    let indented = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") };
-    let wanted: String = HEAD.to_owned() + &groups.lines().map(indented).collect::<String>();
-    if std::env::var_os("UPDATE_DEPLOY").is_some() {
-        fs::write(root(RULES), &wanted).unwrap();
-    }
-    assert!(read(RULES) == wanted, "they differ: UPDATE_DEPLOY=1 cargo test --test deploy");
-    let wanted = document(&rules);
+    let wanted = document(&read(ALERTS));
     for overlay in ["base", CENTRAL, "overlays/sharded"] {
         let built = built(overlay);
-        assert_eq!(built.only("PrometheusRule")["spec"], wanted, "{overlay}");
+        assert_eq!(built.only("PrometheusRule")["spec"], wanted, "{overlay}: UPDATE_DEPLOY=1 cargo test --test deploy");
     }
+    assert!(read(RULES) == wanted_rules(), "they differ: UPDATE_DEPLOY=1 cargo test --test deploy");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rules.yml");
     // JSON is YAML.

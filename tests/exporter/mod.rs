@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oauth_probe_exporter::simulator::{ClientSettings, Settings, Simulator};
 use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -52,6 +53,17 @@ pub async fn run_with(arguments: &[&str], environment: &[(&str, String)]) -> Out
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// A simulator that knows the client `acme`, and a configuration of one target there: `x`, with these settings.
+pub async fn one_target(settings: &str) -> (Simulator, String) {
+    let clients = vec![ClientSettings::new("acme", "secret")];
+    let simulator = Simulator::start(Settings { clients, ..Settings::default() }).await.unwrap();
+    let (authorization, resource) = (simulator.authorization_server(), simulator.resource_server());
+    let servers = format!("authorization_server: '{authorization}', resource_server: '{resource}'");
+    let configuration =
+        format!("targets: [{{ name: x, client_id: acme, client_secret: secret, {servers}, {settings} }}]\n");
+    (simulator, configuration)
 }
 
 /// A running exporter on a port of its own.
@@ -136,15 +148,19 @@ impl Exporter {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut log = String::new();
-        let address = loop {
-            let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("ended before it listened:\n{log}"));
-            log.push_str(&line);
-            log.push('\n');
-            // In either format of the log.
-            if let Some((_, rest)) = line.split_once("address=").or_else(|| line.split_once("\"address\":")) {
-                break rest.split([' ', '}', ',']).next().unwrap().trim_matches('"').to_owned();
+        let listening = async {
+            loop {
+                let line =
+                    lines.next_line().await.unwrap().unwrap_or_else(|| panic!("ended before it listened:\n{log}"));
+                log.push_str(&line);
+                log.push('\n');
+                // In either format of the log.
+                if let Some((_, rest)) = line.split_once("address=").or_else(|| line.split_once("\"address\":")) {
+                    return rest.split([' ', '}', ',']).next().unwrap().trim_matches('"').to_owned();
+                }
             }
         };
+        let address = tokio::time::timeout(PATIENCE, listening).await.expect("it listens");
         let mut stdout = child.stdout.take().unwrap();
         let log = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
@@ -214,6 +230,18 @@ impl Exporter {
         }
     }
 
+    /// Waits until the last cycle of the target succeeded.
+    pub async fn until_well(&self, target: &str) {
+        self.until(&format!("oauth_probe_success{{target=\"{target}\"}} 1")).await;
+    }
+
+    /// Waits until a failure of the target is told so by `family`, `cycle_failure_info` or `request_failure_info`.
+    pub async fn until_blamed(&self, family: &str, target: &str, reason: &str, fault: &str) {
+        let labels = [("target", target), ("reason", reason), ("fault", fault)];
+        let [target, reason, fault] = labels.map(|(label, value)| format!("{label}=\"{value}\""));
+        self.until_matching(&[family, &target, &reason, &fault], |value| value == 1.0).await;
+    }
+
     /// Ends it if it runs, and starts one with this configuration at the same address.
     pub async fn restart(&mut self, configuration: &str) {
         self.send(Signal::TERM);
@@ -266,11 +294,13 @@ impl Exporter {
         (status.code(), sent.elapsed())
     }
 
-    /// What it wrote on standard error, and then on standard output.
+    /// What it wrote on standard error, and then on standard output, when it has ended as it should.
     pub async fn terminate_and_read_log(mut self) -> String {
         self.send(Signal::TERM);
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
-        self.log.await.unwrap()
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        let log = self.log.await.unwrap();
+        assert_eq!(status.code(), Some(0), "{log}");
+        log
     }
 }
 
@@ -308,10 +338,13 @@ impl Response {
 
 /// One request of HTTP/1.0, whose answer ends with the connection and is never chunked.
 pub async fn http(address: &str, method: &str, path: &str, headers: &str) -> Response {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    Response::parse(&answer)
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        Response::parse(&answer)
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("no answer to {method} {path}"))
 }

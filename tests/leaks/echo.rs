@@ -26,7 +26,7 @@ impl Echo {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let hearing = Arc::clone(&hearing);
                 tokio::spawn(async move {
-                    let request = read_request(&mut stream).await;
+                    let Some(request) = read_request(&mut stream).await else { return };
                     let answer = answer(&request);
                     hearing.lock().unwrap().push(request);
                     let _ = stream.write_all(answer.as_bytes()).await;
@@ -43,21 +43,22 @@ impl Echo {
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> String {
-    let mut bytes = vec![0; 16 * 1024];
-    let mut length = 0;
-    loop {
-        length += stream.read(&mut bytes[length..]).await.unwrap();
-        let text = String::from_utf8(bytes[..length].to_vec()).unwrap();
+/// `None` if the client leaves before its end.
+async fn read_request(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    while stream.read_buf(&mut bytes).await.ok()? > 0 {
+        let text = String::from_utf8(bytes.clone()).unwrap();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         let stated = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
         if body.len() >= stated.unwrap_or(0) {
-            return text;
+            return Some(text);
         }
     }
+    None
 }
 
-fn answer(request: &str) -> String {
+/// All that was heard, sent back.
+pub(crate) fn answer(request: &str) -> String {
     let heard = request.replace(['\r', '\n'], " ").replace('"', "'");
     let echo = format!(
         r#"{{"error":"{heard}","error_description":"{heard}","error_uri":"{heard}","message":"{heard}","{heard}":1}}"#

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use echo::PING_WAYS;
 use exporter::{Exporter, run, run_with};
 use forms::{MARK, assert_silent};
 use oauth_probe_exporter::client::{CheckCredential, ClientPool, HttpWire, Wire};
@@ -63,8 +64,19 @@ async fn serve_shows_no_secret_in_its_log_nor_at_any_endpoint() {
         process_shows_what_its_user_put_there(&setting, &exporter);
         setting.assert_heard();
         let log = exporter.terminate_and_read_log().await;
-        assert!(log.contains("target fails") && log.contains("request"), "{log}");
+        assert_whole(&log, &setting);
         setting.assert_silent(&log);
+    }
+}
+
+/// Each request of every target is in the log, and each failure with its reason.
+fn assert_whole(log: &str, setting: &Setting) {
+    let has_line = |parts: &[&str]| log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+    for (name, ends) in &setting.expected {
+        let target = ["target=", "\"target\":\""].map(|key| format!("{key}{name}"));
+        let is_told = |parts: &[&str]| target.iter().any(|target| has_line(&[&[&**target], parts].concat()));
+        assert!(is_told(&["debug", "request"]), "{name} in {log}");
+        assert!(ends.is_none_or(|(_, reason)| is_told(&["target fails", reason])), "{name} in {log}");
     }
 }
 
@@ -159,8 +171,9 @@ async fn healthcheck_shows_no_secret() {
     let setting = Setting::new().await;
     let exporter = Exporter::start_with(&setting.configuration, &[], &setting.environment).await;
     let url = format!("--web.listen-address={}", exporter.address);
-    for address in [url.as_str(), "--web.listen-address=127.0.0.1:1"] {
+    for (address, code) in [(url.as_str(), 0), ("--web.listen-address=127.0.0.1:1", 1)] {
         let output = run_with(&["healthcheck", address, "--log.level=trace"], &setting.environment).await;
+        assert_eq!(output.code, code, "{output:?}");
         setting.assert_silent(&output.everything());
     }
 }
@@ -186,10 +199,15 @@ async fn check_shows_no_secret_in_either_form() {
 async fn help_and_a_look_at_the_configuration_show_no_secret() {
     let setting = Setting::new().await;
     let file = setting.file();
-    for arguments in
-        [&["--config.file", &file, "--config.check"][..], &["--help"], &["check", "--help"], &["check", "good"]]
-    {
-        setting.assert_silent(&run_with(arguments, &setting.environment).await.everything());
+    for (arguments, code) in [
+        (&["--config.file", &file, "--config.check"][..], 0),
+        (&["--help"], 0),
+        (&["check", "--help"], 0),
+        (&["check", "good"], 2),
+    ] {
+        let output = run_with(arguments, &setting.environment).await;
+        assert_eq!(output.code, code, "{output:?}");
+        setting.assert_silent(&output.everything());
     }
     assert_silent(&run(&["--config.file", "/dev/null"]).await.everything());
 }
@@ -205,12 +223,14 @@ async fn debug_forms_show_no_secret() {
     let config = config::parse(&text, "probe.yml", &variable).unwrap();
     setting.assert_silent(&format!("{config:?}\n{config:#?}"));
     let mut pool = ClientPool::new();
+    let mut answered = 0;
     for target in config.targets {
         let wire = HttpWire::new(target, &mut pool).unwrap();
         setting.assert_silent(&format!("{wire:?}\n{pool:?}"));
         let asked = wire.request_token(Duration::from_secs(5)).await;
         setting.assert_silent(&format!("{asked:?}\n{asked:#?}"));
         let Ok(answer) = asked.result else { continue };
+        answered += 1;
         let pinged = wire.ping(&answer.access_token, Duration::from_secs(5)).await;
         setting.assert_silent(&format!("{pinged:?}"));
         let checked = wire.check(CheckCredential::ExpiredToken(&answer.access_token), Duration::from_secs(5)).await;
@@ -218,4 +238,6 @@ async fn debug_forms_show_no_secret() {
         let died = tokio::spawn(async move { panic!("{wire:?} {answer:?}") }).await.unwrap_err();
         setting.assert_silent(died.into_panic().downcast_ref::<String>().unwrap());
     }
+    // With its token each was pinged: all whose tokens are well, one of a certificate, and those behind a proxy.
+    assert_eq!(answered, PING_WAYS.len() + 4);
 }

@@ -45,10 +45,17 @@ async fn web_configuration_shows_no_password_no_hash_and_no_key() {
             let exporter = Exporter::start_with(targets, &["--log.level=trace", format, &flag], &[]).await;
             let good = STANDARD.encode(format!("alice:{password}"));
             let wrong = STANDARD.encode(format!("{MARK}:{password}{MARK}"));
-            for credentials in [good, wrong, MARK.to_owned()] {
+            // By TLS that was not spoken nothing arrives.
+            let is_in_the_clear = !text.contains("tls_server_config");
+            for (credentials, status) in [(good, 200), (wrong, 401), (MARK.to_owned(), 401)] {
+                let status = if is_in_the_clear { status } else { 400 };
                 for path in ["/", "/metrics", "/config", "/-/healthy", "/nothing"] {
                     let header = format!("Authorization: Basic {credentials}\r\nX-Forwarded-For: {MARK}\r\n");
-                    silent(&exporter::http(&exporter.address, "GET", path, &header).await.everything());
+                    let answer = exporter::http(&exporter.address, "GET", path, &header).await;
+                    if path == "/" {
+                        assert_eq!(answer.status, status, "{credentials}");
+                    }
+                    silent(&answer.everything());
                 }
             }
             // What goes bad is told, and not what stands there.
@@ -64,7 +71,9 @@ async fn web_configuration_shows_no_password_no_hash_and_no_key() {
         }
         for flags in [&["--config.check", &flag][..], &[&flag]] {
             std::fs::write(&web, text.replace(&hash, &password).replace("BEGIN", MARK)).unwrap();
-            silent(&run_with(flags, &[("AUTHORIZATION_SERVER", MARK.to_owned())]).await.everything());
+            let output = run_with(flags, &[("AUTHORIZATION_SERVER", MARK.to_owned())]).await;
+            assert_eq!(output.code, 2, "{output:?}");
+            silent(&output.everything());
         }
         let config = config::parse_web(&text, "web.yml").unwrap();
         silent(&format!("{config:?}\n{config:#?}"));

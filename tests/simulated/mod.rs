@@ -341,8 +341,19 @@ pub async fn live(world: &Arc<World>, target: Target, length: Duration) -> Fleet
     let wire = SimWire(Arc::clone(world));
     let job = Job { target: Arc::new(target), wire: wire.clone(), observer: wire, random: fastrand::Rng::with_seed(7) };
     fleet.spawn(job, world.clock.clone(), world.clock.now().moment);
-    tokio::time::sleep(length).await;
+    go_on(&mut fleet, length).await;
     fleet
+}
+
+/// Lets so much time pass for a fleet.
+///
+/// # Panics
+/// When a task of it dies: what did not happen any more would look like what must not happen.
+pub async fn go_on(fleet: &mut Fleet, length: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(length) => {}
+        died = fleet.watch() => panic!("{died:?}"),
+    }
 }
 
 impl Books {

@@ -74,6 +74,28 @@ impl Prometheus {
         answer.json()["data"]["activeTargets"].take()
     }
 
+    /// Waits until the last scrape of this job's only target failed for this reason. One that a busy machine has no time
+    /// for fails for another.
+    ///
+    /// # Panics
+    ///
+    /// When none has after `patience`: with what Prometheus says about its targets.
+    pub(crate) async fn until_last_error(&self, job: &str, reason: &str, patience: Duration) {
+        let has_failed = async || {
+            let targets = self.targets().await;
+            let target = targets.as_array().and_then(|all| all.iter().find(|target| target["scrapePool"] == job));
+            target.is_some_and(|target| target["lastError"].as_str().is_some_and(|error| error.contains(reason)))
+        };
+        let failing = async {
+            while !has_failed().await {
+                sleep(POLL).await;
+            }
+        };
+        if timeout(patience, failing).await.is_err() {
+            panic!("{job} did not fail for {reason} within {patience:?}; targets: {}", self.targets().await);
+        }
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.server.log()
