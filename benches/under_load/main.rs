@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is there to print a table")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
 
+mod bare;
 #[path = "../common/mod.rs"]
 mod common;
 mod observer;
@@ -58,11 +59,12 @@ fn main() -> ExitCode {
     let surroundings = Surroundings::note();
     // The server has a thread of its own, so that it does not wait for those that the client runs on.
     let serving = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let server = serving.block_on(PatientServer::start(options.targets));
+    let server = serving.block_on(PatientServer::start(options.targets + 1));
+    let bare = bare::start(server.address(options.targets), options.targets, Duration::from_secs(options.seconds));
     // The exporter's own threads do the probing; this one only waits for them.
     let probing = Builder::new_current_thread().enable_all().build().unwrap();
     let pings = probing.block_on(probe(&options, &server));
-    let table = Table::of(&pings, &server);
+    let table = Table::of(&pings, &bare.join().unwrap(), &server);
     surroundings.print(&[]);
     println!("\n{table}");
     table.bounds().verdict()
@@ -89,7 +91,7 @@ async fn probe(options: &Options, server: &PatientServer) -> Vec<Arc<Pings>> {
 
 /// Its pings tell the server whose they are.
 fn target(number: usize, server: &PatientServer) -> Target {
-    let mut target = targets::target(server.url(number));
+    let mut target = targets::target(&format!("http://{}", server.address(number)));
     target.name = format!("target-{number}");
     (target.interval, target.token.policy.interval, target.timeout) = (INTERVAL, INTERVAL, INTERVAL);
     target.ping.endpoint.set_path(&format!("/{number}"));

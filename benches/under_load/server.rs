@@ -1,6 +1,7 @@
 //! A server that takes its time over every ping, and notes how long it really took: the truth of this benchmark.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ const PORTS: usize = 8;
 
 /// The server, on several ports of loopback.
 pub(crate) struct PatientServer {
-    urls: Vec<String>,
+    addresses: Vec<SocketAddr>,
     truths: Arc<[Mutex<Vec<Truth>>]>,
 }
 
@@ -35,18 +36,18 @@ impl PatientServer {
     /// Starts it on the runtime that this is called on.
     pub(crate) async fn start(targets: usize) -> Self {
         let truths: Arc<[_]> = (0..targets).map(|_| Mutex::default()).collect();
-        let mut urls = Vec::new();
+        let mut addresses = Vec::new();
         for _ in 0..PORTS {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            urls.push(format!("http://{}", listener.local_addr().unwrap()));
+            addresses.push(listener.local_addr().unwrap());
             tokio::spawn(listen(listener, Arc::clone(&truths)));
         }
-        Self { urls, truths }
+        Self { addresses, truths }
     }
 
     /// Where target `number` finds it.
-    pub(crate) fn url(&self, number: usize) -> &str {
-        &self.urls[number % PORTS]
+    pub(crate) fn address(&self, number: usize) -> SocketAddr {
+        self.addresses[number % PORTS]
     }
 
     /// Of the pings of target `number`, in their order.

@@ -25,12 +25,14 @@ pub(crate) struct Table {
     troubled: usize,
     duration: Quantiles,
     answer: Quantiles,
+    bare: Quantiles,
     lags: Quantiles,
     timers: Quantiles,
 }
 
 impl Table {
-    pub(crate) fn of(pings: &[Arc<Pings>], server: &PatientServer) -> Self {
+    /// Of our pings by target, and the durations of the bare ones, which come after the last target at the server.
+    pub(crate) fn of(pings: &[Arc<Pings>], bare: &[Duration], server: &PatientServer) -> Self {
         let (mut pairs, mut lags, mut troubled) = (Vec::new(), Vec::new(), 0);
         for (number, pings) in pings.iter().enumerate() {
             let measured = pings.measured.lock().unwrap();
@@ -42,12 +44,14 @@ impl Table {
             pairs.extend(measured.iter().copied().zip(server.truths(number)).skip(WARM_UP));
             lags.extend(pings.lags.lock().unwrap().iter().skip(WARM_UP).map(Duration::as_secs_f64));
         }
+        let bare = bare.iter().zip(server.truths(pings.len())).skip(WARM_UP);
         let of_pairs = |value: fn(&(Measured, Truth)) -> f64| Quantiles::of(pairs.iter().map(value).collect());
         Self {
             pings: pairs.len(),
             troubled,
             duration: of_pairs(|(measured, truth)| milliseconds_more(measured.duration, truth.took)),
             answer: of_pairs(|(measured, truth)| milliseconds_more(measured.answer, truth.took)),
+            bare: Quantiles::of(bare.map(|(measured, truth)| milliseconds_more(*measured, truth.took)).collect()),
             lags: Quantiles::of(lags.into_iter().map(|lag| lag * 1e3).collect()),
             timers: of_pairs(|(_, truth)| milliseconds_more(truth.took, truth.told)),
         }
@@ -69,6 +73,7 @@ impl fmt::Display for Table {
         for (what, Quantiles { median, p99, worst, .. }) in [
             ("measured less true duration", &self.duration),
             ("processing and transfer less true duration", &self.answer),
+            ("bare system calls: measured less true duration", &self.bare),
             ("start lag", &self.lags),
             ("lateness of the server's timers", &self.timers),
         ] {

@@ -60,23 +60,26 @@ pub(super) async fn exchange(
         Ok(Ok(answer)) => Ok(answer),
         // Only a proxy answers so (RFC 9110 §15.5.8), and some reset the connection before the end of their page.
         _ if head.status == Some(407) => Err(Reason::Proxy),
-        Ok(Err(error)) => Err(classify(&error, timeline.stage(), channel.path)),
-        Err(_elapsed) => Err(timed_out(timeline.stage(), channel.path)),
+        Ok(Err(error)) => Err(classify(&error, timeline.marks().stage(), channel.path)),
+        Err(_elapsed) => Err(timed_out(timeline.marks().stage(), channel.path)),
     };
-    let broke_off_in = result.is_err().then(|| timeline.break_off());
+    if result.is_err() {
+        timeline.break_off();
+    }
+    let marks = timeline.marks();
     let trace = Trace {
         started,
-        duration: timeline.elapsed(),
-        sent: timeline.stage() == Stage::Sent,
+        duration: marks.duration(),
+        sent: marks.stage() == Stage::Sent,
         status: head.status,
         http_version: head.http_version,
-        connections_opened: timeline.connections_opened(),
-        phases: timeline.phases(),
-        broke_off_in,
-        peer: timeline.peer().or(head.peer),
+        connections_opened: marks.connections_opened,
+        phases: marks.phases(),
+        broke_off_in: result.is_err().then(|| marks.phase()),
+        peer: marks.peer.or(head.peer),
         clock_skew: head.clock_skew,
-        server_chain: timeline.server_chain(),
-        certificate_defect: timeline.certificate_defect(),
+        server_chain: marks.server_chain,
+        certificate_defect: marks.certificate_defect,
         client_certificate_expiry: channel.tls_files.client_certificate_expiry(),
     };
     (trace, result)
@@ -100,7 +103,8 @@ async fn send(
     timeline.answered();
     let status = response.status().as_u16();
     // The answer was made on the way there and back; for want of better knowledge, half-way.
-    let made = now + timeline.elapsed() - timeline.phases().processing.unwrap_or_default() / 2;
+    let marks = timeline.marks();
+    let made = now + marks.duration() - marks.phases().processing.unwrap_or_default() / 2;
     let header = |name| request::answer_header(response.headers(), name);
     let clock_skew = header(DATE).and_then(|date| clock_skew(date, made));
     let retry_after = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, now));

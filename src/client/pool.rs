@@ -199,6 +199,10 @@ impl ClientPool {
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy();
+        if mode == ConnectionMode::Fresh {
+            // It would never get to ask: the request is over before, and the connection with it.
+            builder = builder.tcp_keepalive(None).tcp_keepalive_interval(None).tcp_keepalive_retries(None);
+        }
         builder = match &access.aliased {
             None => builder.dns_resolver(self.resolver.clone()),
             Some(host) => builder.dns_resolver(AliasResolver::new(host.clone(), self.resolver.clone())),

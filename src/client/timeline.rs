@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::model::report::{CertificateDefect, ChainExpiry, Phase, Phases};
 
@@ -33,8 +33,9 @@ pub(super) enum Stage {
     Sent,
 }
 
+/// When what happened.
 #[derive(Clone, Copy, Debug)]
-struct Marks {
+pub(super) struct Marks {
     begun: Instant,
     /// TLS handshakes that are a proxy's, still to come: to the request they are part of connecting.
     handshakes_of_proxy: u8,
@@ -46,10 +47,11 @@ struct Marks {
     answered: Option<Instant>,
     ended: Option<Instant>,
     broke_off: Option<Instant>,
-    connections_opened: u32,
-    peer: Option<SocketAddr>,
-    server_chain: Option<ChainExpiry>,
-    certificate_defect: Option<CertificateDefect>,
+    pub(super) connections_opened: u32,
+    /// The other end of the connection that was opened for this request; a proxy's, if one is in between.
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) server_chain: Option<ChainExpiry>,
+    pub(super) certificate_defect: Option<CertificateDefect>,
 }
 
 impl Timeline {
@@ -145,71 +147,23 @@ impl Timeline {
         self.mark(|marks, now| marks.ended = Some(now));
     }
 
-    /// The request has failed: the phase that is under way ends here. Says which one that is.
-    pub(super) fn break_off(&self) -> Phase {
+    /// The request has failed: the phase that is under way ends here.
+    pub(super) fn break_off(&self) {
         self.mark(|marks, now| marks.broke_off = Some(now));
-        match self.stage() {
-            Stage::Resolving => Phase::Resolve,
-            Stage::Connecting => Phase::Connect,
-            Stage::Handshaking => Phase::Tls,
-            Stage::Sent if self.read().answered.is_none() => Phase::Processing,
-            Stage::Sent => Phase::Transfer,
-        }
     }
 
-    pub(super) fn stage(&self) -> Stage {
-        self.read().stage()
-    }
-
-    pub(super) fn connections_opened(&self) -> u32 {
-        self.read().connections_opened
-    }
-
-    /// The other end of the connection that was opened for this request; a proxy's, if one is in between.
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.read().peer
-    }
-
-    pub(super) fn server_chain(&self) -> Option<ChainExpiry> {
-        self.read().server_chain
-    }
-
-    pub(super) fn certificate_defect(&self) -> Option<CertificateDefect> {
-        self.read().certificate_defect
-    }
-
-    pub(super) fn phases(&self) -> Phases {
-        let marks = self.read();
-        let stage = marks.stage();
-        let between =
-            |from: Option<Instant>, to: Option<Instant>| Some(to.or(marks.broke_off)?.saturating_duration_since(from?));
-        let resolved = if stage == Stage::Resolving { None } else { marks.resolved.or(marks.connect_begun) };
-        let sent = if stage == Stage::Sent { marks.connected.or(Some(marks.begun)) } else { None };
-        Phases {
-            resolve: between(marks.resolve_begun, marks.resolved),
-            connect: between(resolved, marks.handshake_begun.or(marks.connected)),
-            tls: between(marks.handshake_begun, marks.connected),
-            processing: between(sent, marks.answered),
-            transfer: between(marks.answered, marks.ended),
-        }
-    }
-
-    /// From the beginning to now.
-    pub(super) fn elapsed(&self) -> std::time::Duration {
-        now().saturating_duration_since(self.read().begun)
+    /// As they are now.
+    pub(super) fn marks(&self) -> Marks {
+        *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn mark(&self, set: impl FnOnce(&mut Marks, Instant)) {
         set(&mut self.marks.lock().unwrap_or_else(PoisonError::into_inner), now());
     }
-
-    fn read(&self) -> Marks {
-        *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Marks {
-    fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> Stage {
         // Without a mark of the connector, a connection that was open already is in use.
         if self.connect_begun.is_none() || self.connected.is_some() {
             Stage::Sent
@@ -219,6 +173,41 @@ impl Marks {
             Stage::Resolving
         } else {
             Stage::Connecting
+        }
+    }
+
+    /// The phase that is under way, or in which the request ended.
+    pub(super) fn phase(&self) -> Phase {
+        match self.stage() {
+            Stage::Resolving => Phase::Resolve,
+            Stage::Connecting => Phase::Connect,
+            Stage::Handshaking => Phase::Tls,
+            Stage::Sent if self.answered.is_none() => Phase::Processing,
+            Stage::Sent => Phase::Transfer,
+        }
+    }
+
+    pub(super) fn phases(&self) -> Phases {
+        let stage = self.stage();
+        let between =
+            |from: Option<Instant>, to: Option<Instant>| Some(to.or(self.broke_off)?.saturating_duration_since(from?));
+        let resolved = if stage == Stage::Resolving { None } else { self.resolved.or(self.connect_begun) };
+        let sent = if stage == Stage::Sent { self.connected.or(Some(self.begun)) } else { None };
+        Phases {
+            resolve: between(self.resolve_begun, self.resolved),
+            connect: between(resolved, self.handshake_begun.or(self.connected)),
+            tls: between(self.handshake_begun, self.connected),
+            processing: between(sent, self.answered),
+            transfer: between(self.answered, self.ended),
+        }
+    }
+
+    /// From the first step over the network to the last byte of the answer. A request that has failed, or is under way,
+    /// took all the time since it was begun: what is bounded by the timeout.
+    pub(super) fn duration(&self) -> Duration {
+        match self.ended {
+            Some(ended) => ended.saturating_duration_since(self.connect_begun.unwrap_or(self.begun)),
+            None => self.broke_off.unwrap_or_else(now).saturating_duration_since(self.begun),
         }
     }
 }

@@ -51,7 +51,7 @@ pub enum Achievement {
 pub struct Trace {
     /// Before anything was done for it.
     pub started: Stamp,
-    /// From there to the end of the body, or to the failure.
+    /// From its first step over the network to the end of the body; if it failed, from `started` to the failure.
     pub duration: Duration,
     /// Whether a connection was there to send it on. One that failed before that has no latency worth a histogram.
     pub sent: bool,
