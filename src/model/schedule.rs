@@ -1,4 +1,5 @@
-//! When cycles start: at a fixed rate, spread over the interval by a hash of the name, none on top of another.
+//! When cycles start: at a fixed rate, spread over the interval by a hash of the name and of the process's start, none on
+//! top of another.
 
 use std::time::Duration;
 
@@ -26,11 +27,14 @@ pub struct Next {
 }
 
 impl Schedule {
-    /// A schedule that begins within one interval of `origin`, where the hash of `name` puts it.
+    /// A schedule that begins within one interval of `origin`, where the hash of `name` and `origin` puts it.
+    ///
+    /// So every start of the process deals the places anew. One that never lives for an interval reaches other targets each
+    /// time, also where its end always comes at the same place: when a certain target is probed, or when it is scraped.
     #[must_use]
     pub fn spread(origin: Moment, interval: Duration, name: &str) -> Self {
         let interval = interval.max(Duration::from_millis(1));
-        Self { first: origin.plus(interval.mul_f64(unit_hash(name))), interval }
+        Self { first: origin.plus(interval.mul_f64(unit_hash(name, origin))), interval }
     }
 
     /// One that begins at `first`.
@@ -82,10 +86,11 @@ impl Schedule {
     }
 }
 
-/// FNV-1a with a final mix, as a fraction in `[0, 1)`: the same for a name in every process and version.
-fn unit_hash(name: &str) -> f64 {
+/// FNV-1a with a final mix, as a fraction in `[0, 1)`.
+fn unit_hash(name: &str, origin: Moment) -> f64 {
+    let origin = Moment::default().until(origin).as_nanos().to_le_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in name.bytes() {
+    for byte in name.bytes().chain(origin) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -157,6 +162,18 @@ mod tests {
         for number in 0..10_000 {
             let schedule = Schedule::spread(Moment::default(), Duration::from_secs(10), &format!("target-{number}"));
             tenths[Moment::default().until(schedule.first).as_secs() as usize] += 1;
+        }
+        assert!(tenths.iter().all(|&count| (850..1150).contains(&count)), "{tenths:?}");
+    }
+
+    #[test]
+    fn ten_thousand_starts_deal_a_name_even_places() {
+        let (interval, mut tenths) = (Duration::from_secs(10), [0_u32; 10]);
+        for start in 0..10_000 {
+            // As regular as starts can be.
+            let origin = Moment::since_boot(interval * start);
+            let schedule = Schedule::spread(origin, interval, "tested");
+            tenths[origin.until(schedule.first).as_secs() as usize] += 1;
         }
         assert!(tenths.iter().all(|&count| (850..1150).contains(&count)), "{tenths:?}");
     }

@@ -16,7 +16,7 @@ use super::rules::{self, Group, Rule, names_read};
 use super::{files_in, judge, side_by_side};
 
 /// Mutants that nobody could tell from the rule, and why.
-const EQUIVALENT: [(&str, &str); 24] = [
+const EQUIVALENT: [(&str, &str); 25] = [
     (r#"instance_target:oauth_probe_success:seen: without result="failure""#, SAME_LABELS),
     (r#"instance_target:oauth_probe_success:seen: without result="failure" (#2)"#, SAME_LABELS),
     (
@@ -41,6 +41,10 @@ const EQUIVALENT: [(&str, &str); 24] = [
     ("OAuthProbeTokenRejectedEarly (critical): max_over_time is min_over_time", ALWAYS_1),
     ("instance:oauth_probe_exporter:down: max is min", ALWAYS_1),
     ("instance:oauth_probe_exporter:down: max_over_time is min_over_time", ALWAYS_1),
+    (
+        "instance:oauth_probe_exporter_restarts:count15m: oauth_probe_build_info[15m] is oauth_probe_build_info[1h]",
+        "It is joined with what was scraped together with it, at most 15 min ago.",
+    ),
     ("job_target:oauth_probe_target:last_seen: max is min", "Exporters of a job are scraped within the same minute."),
     ("OAuthProbeTargetDisappeared (warning): max is min (#2)", ALWAYS_1),
     (

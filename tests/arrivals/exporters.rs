@@ -1,11 +1,12 @@
 //! Incidents at exporters and in what Prometheus sees of them, each with exporters and a job of its own.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
-use tokio::sync::Mutex;
-use tokio::time::sleep;
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::{sleep, timeout};
 
 use oauth_probe_exporter::simulator::{Fault, Server, StatusCode};
 
@@ -13,13 +14,15 @@ use super::cast::{BYSTANDER, Cast, Client, configuration};
 use super::dates::in_days;
 use super::exporter::Exporter;
 use super::page::Page;
-use super::stage::Stage;
+use super::stage::{PACE, Stage};
 
 pub(crate) const SECRET_WITHIN_30_DAYS: &str = "secret-within-30-days";
 pub(crate) const SECRET_WITHIN_3_DAYS: &str = "secret-within-3-days";
 pub(crate) const VANTAGES: &str = "vantages";
 pub(crate) const NETWORK: &str = "network";
 pub(crate) const KILLED: &str = "killed";
+pub(crate) const RESTARTED_OFTEN: &str = "restarted-often";
+pub(crate) const RESTARTED_SELDOM: &str = "restarted-seldom";
 pub(crate) const STOPPED: &str = "stopped";
 pub(crate) const HANGING: &str = "hanging";
 pub(crate) const LOST: &str = "lost";
@@ -87,6 +90,24 @@ pub(crate) async fn play_killed(stage: &Stage, cast: &Cast) {
     let end = async { exporter.lock().await.restart(&configuration).await };
     stage.play(&[KILLED], begin, end).await;
     stage.keep(exporter.into_inner());
+}
+
+/// It is killed at the end of each of these lives.
+pub(crate) async fn play_restarted(stage: &Stage, cast: &Cast, job: &str, life: Duration) {
+    let configuration = bystander(cast);
+    let mut exporter = stage.exporter(job, &configuration).await;
+    let ((begin, begun), (end, ended)) = (oneshot::channel(), oneshot::channel());
+    let restart = async {
+        let _ = begun.await;
+        let mut ended = pin!(ended);
+        while timeout(PACE.of(life), &mut ended).await.is_err() {
+            exporter.kill_and_restart(&configuration).await;
+        }
+    };
+    let scopes = [job];
+    let play = stage.play(&scopes, async { begin.send(()).unwrap() }, async { end.send(()).unwrap() });
+    tokio::join!(restart, play);
+    stage.keep(exporter);
 }
 
 /// The cycles that it missed count once it runs again.

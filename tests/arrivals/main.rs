@@ -32,6 +32,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cast::{Cast, configuration};
 use cycles::Separate;
@@ -39,7 +40,7 @@ use stage::Stage;
 use table::{Row, What};
 
 /// The incidents of the table, and the target or job that each is about.
-const INCIDENTS: [(&str, &str); 24] = [
+const INCIDENTS: [(&str, &str); 26] = [
     ("The secret is refused while a token lives", servers::REFUSED),
     ("The secret is refused, and the token runs out", servers::REFUSED_LATE),
     ("The token cannot be refreshed", servers::NO_REFRESH),
@@ -53,6 +54,8 @@ const INCIDENTS: [(&str, &str); 24] = [
     ("One of two vantage points fails", exporters::VANTAGES),
     ("The exporter reaches none of its hosts", exporters::NETWORK),
     ("The exporter is killed", exporters::KILLED),
+    ("The exporter is killed and restarted every half minute", exporters::RESTARTED_OFTEN),
+    ("The exporter is killed and restarted every 3 min", exporters::RESTARTED_SELDOM),
     ("The exporter is stopped (SIGSTOP), and later continues", exporters::STOPPED),
     ("The exporter answers scrapes, but its engine hangs", exporters::HANGING),
     ("Service discovery loses the only exporter", exporters::ABSENT),
@@ -126,6 +129,8 @@ async fn play_everything(stage: &Arc<Stage>, cast: &Arc<Cast>) {
         exporters::play_vantages(stage, cast),
         exporters::play_network(stage, cast),
         exporters::play_killed(stage, cast),
+        exporters::play_restarted(stage, cast, exporters::RESTARTED_OFTEN, Duration::from_secs(30)),
+        exporters::play_restarted(stage, cast, exporters::RESTARTED_SELDOM, Duration::from_secs(3 * 60)),
         exporters::play_stopped(stage, cast),
         exporters::play_hanging(stage, cast),
         exporters::play_absent(stage, cast),
