@@ -397,6 +397,7 @@ set_up
 check "format" cargo fmt --check
 check "format" cargo fmt --check --manifest-path fuzz/Cargo.toml
 check "lints" cargo clippy --locked --all-targets -- -D warnings
+check "lints" fuzz/run.sh --lint
 RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" check "documentation" cargo doc --locked --no-deps
 check "crates" "$BIN/cargo-deny" --offline check --hide-inclusion-graph bans licenses sources
 check "tests" cargo test --locked
