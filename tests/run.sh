@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly DEPS=$PWD/.test-deps
-readonly BIN=$DEPS/bin VENV=$DEPS/venv LOG=$DEPS/setup.log
+readonly BIN=$DEPS/bin VENV=$DEPS/venv
 readonly OIDC=$PWD/tests/servers/oidc-provider AUTHLIB=$PWD/tests/servers/authlib
 readonly JUDGES=$PWD/tests/deploy/judges AXE=$PWD/tests/browser/axe
 readonly CARGO_CYCLONEDX=0.5.9 CARGO_DENY=0.20.2
@@ -43,6 +43,7 @@ fail() {
 }
 
 # Runs a command whose output matters only if it fails.
+LOG=$DEPS/setup.log
 quietly() {
   "$@" >"$LOG" 2>&1 </dev/null && return
   cat "$LOG" >&2
@@ -261,6 +262,7 @@ build_from_crates_io() {
 
 # One judges what the program is made of, the other lists it.
 set_up_crate_readers() {
+  LOG=$DEPS/crates.log
   build_from_crates_io cargo-deny "$CARGO_DENY"
   build_from_crates_io cargo-cyclonedx "$CARGO_CYCLONEDX"
 }
@@ -349,6 +351,8 @@ set_up() {
   (
     flock 9
     set_up_rust
+    # Compiles while the others wait for the network.
+    set_up_crate_readers &
     set_up_prometheus
     set_up_alertmanager
     set_up_blackbox
@@ -359,13 +363,13 @@ set_up() {
     set_up_page_and_shell_readers
     set_up_python
     set_up_judges
-    set_up_crate_readers
     set_up_kubectl
     set_up_compose
     set_up_node
     set_up_oidc_provider
     set_up_browser
     set_up_axe
+    wait $!
   ) 9>"$DEPS/lock"
   note "${GREEN}✓${PLAIN} $("$BIN/prometheus" --version 2>&1 | head -n 1 | cut -d ' ' -f 1-3)," \
     "Node.js $("$BIN/node" --version), $("$VENV/bin/python" --version), Chromium $(browser_version chromium)"
@@ -393,6 +397,7 @@ set_up
 check "format" cargo fmt --check
 check "format" cargo fmt --check --manifest-path fuzz/Cargo.toml
 check "lints" cargo clippy --locked --all-targets -- -D warnings
+check "lints" fuzz/run.sh --lint
 RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" check "documentation" cargo doc --locked --no-deps
 check "crates" "$BIN/cargo-deny" --offline check --hide-inclusion-graph bans licenses sources
 check "tests" cargo test --locked
