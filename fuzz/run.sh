@@ -13,18 +13,23 @@ readonly BUILD=$PWD/../target/fuzz
 
 usage() {
   cat <<'TEXT'
-usage: fuzz/run.sh [TARGET…]
+usage: fuzz/run.sh [--lint | TARGET…]
 
 Fuzzes these targets, or all of them.
+  --lint            runs clippy on their code instead
+
   FUZZ_SECONDS=60   how long each
   FUZZ_JOBS=2       how many at once
 TEXT
 }
 
-case ${1:-} in -h | --help)
-  usage
-  exit
-  ;;
+lint=
+case ${1:-} in
+  -h | --help)
+    usage
+    exit
+    ;;
+  --lint) lint=1 ;;
 esac
 
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -33,8 +38,19 @@ coverage=(-Cpasses=sancov-module)
 for part in level=4 inline-8bit-counters pc-table trace-compares; do
   coverage+=("-Cllvm-args=-sanitizer-coverage-$part")
 done
-RUSTFLAGS="--cfg fuzzing ${coverage[*]}" \
-  cargo build --locked --release --target "$host" --target-dir "$BUILD"
+with_flags() {
+  local command=$1
+  shift
+  RUSTFLAGS="--cfg fuzzing ${coverage[*]}" \
+    cargo "$command" --locked --release --target "$host" --target-dir "$BUILD" "$@"
+}
+
+# With the flags of the build, which then finds there what was made for both: build scripts, macros, and AWS-LC.
+if [[ -n $lint ]]; then
+  with_flags clippy --all-targets -- -D warnings
+  exit
+fi
+with_flags build
 
 targets=("$@")
 if [[ $# -eq 0 ]]; then

@@ -17,6 +17,7 @@ use flood::{Flood, floods};
 use raw_server::{Authority, Behaviour, RawServer, answer, bytes, tls_config};
 
 const GOOD: &str = r#"{"info":"pong","status":1,"access_token":"abc","expires_in":60}"#;
+const INTERIM: &str = "HTTP/1.1 103 Early Hints\r\n\r\n";
 /// Over what it is without them, in KiB. Three dozen servers have an answer under way, of a few MiB at most.
 const MOST_MORE_MEMORY: u64 = 200_000;
 /// Of each target.
@@ -39,8 +40,7 @@ fn bomb() -> Behaviour {
     bytes(&[head.as_bytes(), &packed].concat())
 }
 
-/// A name, what the server does in the clear, and how the ping ends. Interim answers without end are not among it: in
-/// the clear nobody counts them, and a program without optimizations has no time for anything else.
+/// A name, what the server does in the clear, and how the ping ends.
 fn in_the_clear() -> Vec<(&'static str, Behaviour, &'static str)> {
     let ok = "HTTP/1.1 200 OK\r\n";
     let slow = Behaviour::Trickle(
@@ -52,6 +52,7 @@ fn in_the_clear() -> Vec<(&'static str, Behaviour, &'static str)> {
         ("header", repeated(&format!("{ok}X: "), "x"), "protocol_error"),
         ("headers", repeated(ok, "X: x\r\n"), "protocol_error"),
         ("trailers", repeated(&format!("{ok}Transfer-Encoding: chunked\r\n\r\n0\r\n"), "X: x\r\n"), "protocol_error"),
+        ("interim", repeated("", INTERIM), "protocol_error"),
         ("slow", slow, "response_timeout"),
         ("stalled", Behaviour::Stall(format!("{ok}Content-Length: 9\r\n\r\n").as_bytes().into()), "response_timeout"),
         ("bomb", bomb(), "bad_response"),
@@ -75,7 +76,7 @@ impl Hostile {
             hostile.add(name, "http", server.address, reason);
             hostile.servers.push(server);
         }
-        let interim = repeated("", "HTTP/1.1 103 Early Hints\r\n\r\n");
+        let interim = repeated("", INTERIM);
         let server = RawServer::tls(interim, tls_config(&authority.issue("127.0.0.1", |_| {}), None)).await;
         hostile.add("interim-tls", "https", server.address, "protocol_error");
         hostile.servers.push(server);

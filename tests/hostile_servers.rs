@@ -6,6 +6,7 @@ mod raw_server;
 mod targets;
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use oauth_probe_exporter::model::secret::AccessToken;
 use oauth_probe_exporter::model::target::{Target, Transport, Verification};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
 
 use raw_server::{Authority, Behaviour, RawServer, answer, bytes, tls_config};
 use targets::target;
@@ -88,25 +90,55 @@ async fn head_without_end_is_a_protocol_error() {
     }
 }
 
-#[tokio::test]
-async fn answer_that_only_pretends_to_come_is_a_response_timeout() {
-    both_end(endless("", "HTTP/1.1 100 Continue\r\n\r\n"), Reason::ResponseTimeout, SHORT).await;
-    both_end(endless("", "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"), Reason::ResponseTimeout, SHORT).await;
-    both_end(endless("", "\r\n"), Reason::ResponseTimeout, SHORT).await;
-}
+/// What HTTP/1 reads on and on without getting anywhere: what comes first, and then again and again.
+const PRETENCES: [(&str, &str); 5] = [
+    ("", "HTTP/1.1 100 Continue\r\n\r\n"),
+    ("", "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"),
+    ("", "\r\n"),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "0"),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1", " "),
+];
 
-/// With TLS it is counted what comes in; the timeout would come much later.
+/// It is counted what comes in; the timeout would come much later.
 #[tokio::test]
-async fn answer_that_only_pretends_to_come_by_tls_is_a_protocol_error() {
+async fn answer_that_only_pretends_to_come_is_a_protocol_error() {
     let authority = Authority::new();
     let leaf = authority.issue("127.0.0.1", |_| {});
-    for again in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n", "\r\n"] {
-        let server = RawServer::tls(endless("", &again.repeat(500)), tls_config(&leaf, None)).await;
+    for (start, again) in PRETENCES {
+        let again = again.repeat(16 * 1024 / again.len());
+        both_end(endless(start, &again), Reason::ProtocolError, BOUND).await;
+        let server = RawServer::tls(endless(start, &again), tls_config(&leaf, None)).await;
         let mut target = target(&format!("https://{}", server.address));
         target.token.transport = Transport { verification: Verification::Skip, ..Transport::default() };
         target.ping.transport = target.token.transport.clone();
         target.timeout = BOUND;
-        assert_eq!(ask(&target, BOUND).await, [Err(Reason::ProtocolError); 2], "{again:?}");
+        assert_eq!(ask(&target, BOUND).await, [Err(Reason::ProtocolError); 2], "{start:?}, then {again:.9?}");
+    }
+}
+
+/// As on a thread that probes. The servers are on others, and always have more to send.
+#[test]
+fn flood_in_the_clear_leaves_turns_for_other_requests() {
+    let servers = Runtime::new().unwrap();
+    let good = servers.block_on(RawServer::plain(answer(200, "", r#"{"info":"pong","status":1}"#)));
+    let good = wire(target(&format!("http://{}", good.address)));
+    let token = AccessToken::parse("abc=".to_owned()).unwrap();
+    let thread = Builder::new_current_thread().enable_all().build().unwrap();
+    for (start, again) in PRETENCES {
+        let flood = endless(start, &again.repeat(512 * 1024 / again.len()));
+        let flood = servers.block_on(RawServer::plain(flood));
+        let hostile = wire(target(&format!("http://{}", flood.address)));
+        let in_between = thread.block_on(async {
+            let mut flooded = pin!(hostile.ping(&token, BOUND));
+            let mut in_between = 0;
+            loop {
+                tokio::select! {
+                    ping = &mut flooded => break ping.result.is_err().then_some(in_between),
+                    ping = good.ping(&token, BOUND) => ping.result.map(|()| in_between += 1).unwrap(),
+                }
+            }
+        });
+        assert!(in_between >= Some(3), "{start:?}, then {again:?}: {in_between:?}");
     }
 }
 

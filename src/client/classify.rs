@@ -7,15 +7,15 @@ use rustls::AlertDescription;
 
 use crate::model::fault::Reason;
 
-use super::pool::NetworkPath;
+use super::route::NetworkPath;
 use super::timeline::Stage;
 
 /// Why a request failed at `stage` with `error`.
-pub(super) fn classify(error: &reqwest::Error, stage: Stage, path: NetworkPath) -> Reason {
+pub(super) fn classify(error: &(dyn Error + 'static), stage: Stage, path: NetworkPath) -> Reason {
     if causes(error).filter_map(<dyn Error>::downcast_ref).any(is_local) {
         return Reason::LocalError;
     }
-    if error.is_timeout() {
+    if causes(error).any(is_timeout) {
         return timed_out(stage, path);
     }
     if stage < Stage::Handshaking && path.is_proxied() {
@@ -57,6 +57,13 @@ fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
         return error.get_io().map(|inner| inner as &(dyn Error + 'static));
     }
     error.downcast_ref::<io::Error>()?.get_ref().map(|inner| inner as &(dyn Error + 'static))
+}
+
+fn is_timeout(cause: &(dyn Error + 'static)) -> bool {
+    if let Some(error) = cause.downcast_ref::<reqwest::Error>() {
+        return error.is_timeout();
+    }
+    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Out of descriptors, ports, buffers or memory.

@@ -1,4 +1,4 @@
-//! A layer around reqwest's connector that marks when a connection is begun and when it is ready.
+//! A layer around the connectors that marks when a connection is begun and when it is ready.
 
 use std::net::SocketAddr;
 use std::pin::Pin;

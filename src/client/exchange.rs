@@ -14,6 +14,7 @@ use crate::model::report::{HttpVersion, Trace};
 use crate::model::response::{clock_skew, parse_retry_after};
 
 use super::classify::{classify, timed_out};
+use super::http::HttpError;
 use super::pool::Channel;
 use super::request;
 use super::timeline::{Stage, Timeline};
@@ -60,7 +61,7 @@ pub(super) async fn exchange(
         Ok(Ok(answer)) => Ok(answer),
         // Only a proxy answers so (RFC 9110 §15.5.8), and some reset the connection before the end of their page.
         _ if head.status == Some(407) => Err(Reason::Proxy),
-        Ok(Err(error)) => Err(classify(&error, timeline.marks().stage(), channel.path)),
+        Ok(Err(error)) => Err(classify(&*error, timeline.marks().stage(), channel.path)),
         Err(_elapsed) => Err(timed_out(timeline.marks().stage(), channel.path)),
     };
     if result.is_err() {
@@ -98,7 +99,7 @@ async fn send(
     timeline: &Timeline,
     head: &mut Head,
     now: SystemTime,
-) -> Result<Answer, reqwest::Error> {
+) -> Result<Answer, HttpError> {
     let mut response = channel.http.execute(request).await?;
     timeline.answered();
     let status = response.status().as_u16();

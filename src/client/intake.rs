@@ -1,5 +1,5 @@
-//! How much a server may send for one request, counted where TLS records are opened: below HTTP, which takes frames
-//! and interim answers without end and queues some of them.
+//! How much a server may send for one request: counted below HTTP, which takes frames and interim answers without end and
+//! queues some of them. With TLS that is where records are opened; in the clear, where the socket is read (`clear`).
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,13 +39,13 @@ impl Requests {
 }
 
 /// What comes in on one connection. Its bounds are those of one request, and begin anew with the next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Intake {
     requests: Requests,
     flow: Mutex<Flow>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Flow {
     request: u64,
     bytes: usize,
@@ -55,8 +55,9 @@ struct Flow {
 
 /// What the server speaks, known from its first byte: no frame that is taken is so long that its length begins with
 /// anything but 0, and no text begins with that.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Protocol {
+    #[default]
     Unknown,
     Text,
     Frames(Frames),
@@ -72,17 +73,20 @@ struct Frames {
 }
 
 /// More has come than an answer can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Overrun;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more was sent than an answer can have")]
+pub(super) struct Overrun;
 
 impl Intake {
     pub(super) fn new(requests: Requests) -> Self {
-        let flow = Flow { request: 0, bytes: 0, frames: 0, protocol: Protocol::Unknown };
-        Self { requests, flow: Mutex::new(flow) }
+        Self { requests, flow: Mutex::default() }
     }
 
-    /// Takes note of a record of `length` bytes, and of the `data` that it has for HTTP.
-    fn take(&self, length: usize, data: &[u8]) -> Result<(), Overrun> {
+    /// Takes note of `length` bytes, as those of a record, and of the `data` for HTTP in them.
+    ///
+    /// # Errors
+    /// When it is more than an answer can have.
+    pub(super) fn take(&self, length: usize, data: &[u8]) -> Result<(), Overrun> {
         let request = self.requests.0.load(Ordering::Relaxed);
         let mut flow = self.flow.lock().unwrap_or_else(PoisonError::into_inner);
         if flow.request != request {
@@ -246,7 +250,7 @@ impl MessageDecrypter for CountingDecrypter {
         let message = self.inner.decrypt(record, sequence)?;
         let data = if message.typ == ContentType::ApplicationData { message.payload } else { &[] };
         let within = self.intake.take(length, data);
-        within.map_err(|Overrun| rustls::Error::General("more was sent than an answer can have".to_owned()))?;
+        within.map_err(|overrun| rustls::Error::General(overrun.to_string()))?;
         Ok(message)
     }
 }

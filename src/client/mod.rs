@@ -1,13 +1,15 @@
-//! Outbound: the one place that knows reqwest and reads secrets. [`Wire`] is all that the engine sees of it.
+//! Outbound: the one place that knows HTTP clients and reads secrets. [`Wire`] is all that the engine sees of it.
 
 mod alias;
 mod assertion;
 mod certificate;
 mod classify;
+mod clear;
 mod connector;
 mod credential;
 mod exchange;
 mod file_reads;
+mod http;
 mod intake;
 mod oddity;
 mod pem;
@@ -15,6 +17,7 @@ mod pool;
 mod request;
 mod resolver;
 mod rotation;
+mod route;
 mod secrets;
 mod signer;
 mod timeline;

@@ -12,19 +12,20 @@ use url::{Host, Url};
 use crate::model::target::{ConnectionMode, Transport};
 
 use super::alias::{Alias, AliasResolver};
+use super::clear::ClearClient;
 use super::connector::TimedConnectorLayer;
 use super::credential::KeyError;
 use super::exchange::LONGEST_BODY;
 use super::file_reads::FileReads;
+use super::http::{Http, Limits};
 use super::intake::Requests;
 use super::pem::TlsError;
 use super::resolver::SharedResolver;
+use super::route::{NetworkPath, Route};
 use super::tls::{self, Tls, TlsFiles};
 
 /// Sent with every request, so that a provider can tell who is asking.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-/// An unused kept-alive connection is closed after this.
-const LONGEST_IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// A client could not be made of a target's settings.
 #[derive(Debug, thiserror::Error)]
@@ -56,58 +57,37 @@ pub struct ClientPool {
     resolver: SharedResolver,
     environment: Matcher,
     tls: HashMap<Transport, Tls>,
-    shared: HashMap<Access, reqwest::Client>,
+    shared: HashMap<Access, Http>,
     file_reads: FileReads,
 }
 
 /// A client, whether it goes through a proxy, and how it shows who we are.
 #[derive(Clone, Debug)]
 pub(super) struct Channel {
-    pub(super) http: reqwest::Client,
+    pub(super) http: Http,
     pub(super) path: NetworkPath,
     pub(super) tls_files: Arc<TlsFiles>,
     pub(super) alias: Option<Alias>,
     pub(super) requests: Requests,
 }
 
+/// Whether TLS is spoken with whom the connection is opened to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Security {
+    Tls,
+    Clear,
+}
+
 /// What a client is made for; all that agree in it share one.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Access {
+    security: Security,
     transport: Transport,
     route: Option<Route>,
     /// The one host to which all its connections lead, if that goes by another name in TLS.
     aliased: Option<Host<String>>,
     /// The bound of its requests.
     timeout: Duration,
-}
-
-/// Who is spoken to first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NetworkPath {
-    Direct,
-    /// A proxy that is spoken to in the clear, before the server's TLS begins in its tunnel.
-    Proxied,
-    /// A proxy with a TLS handshake of its own before the server's.
-    ProxiedOverTls,
-}
-
-/// The proxy to go through.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Route {
-    address: String,
-    authorization: Option<HeaderValue>,
-}
-
-impl NetworkPath {
-    pub(super) fn is_proxied(self) -> bool {
-        self != Self::Direct
-    }
-}
-
-impl Route {
-    fn path(&self) -> NetworkPath {
-        if self.address.starts_with("https://") { NetworkPath::ProxiedOverTls } else { NetworkPath::Proxied }
-    }
 }
 
 impl ClientPool {
@@ -142,7 +122,7 @@ impl ClientPool {
         mode: ConnectionMode,
         timeout: Duration,
     ) -> Result<Channel, ClientError> {
-        let route = self.route(endpoint, transport)?;
+        let route = Route::to(endpoint, transport, &self.environment)?;
         let path = route.as_ref().map_or(NetworkPath::Direct, Route::path);
         let transport = fitted(transport, endpoint);
         let alias = Alias::of(endpoint, &transport);
@@ -154,7 +134,12 @@ impl ClientPool {
         let tls = self.tls(&transport)?;
         let tls_files = Arc::clone(&tls.files);
         let aliased = alias.as_ref().and_then(|_alias| endpoint.host()).map(|host| host.to_owned());
-        let access = Access { transport, route, aliased, timeout };
+        let security = if endpoint.scheme() == "http" && path != NetworkPath::ProxiedOverTls {
+            Security::Clear
+        } else {
+            Security::Tls
+        };
+        let access = Access { security, transport, route, aliased, timeout };
         let http = match (mode, self.shared.get(&access)) {
             // Kept-alive connections are not shared, or the pings of one target would warm those of another.
             (ConnectionMode::Reuse, _) => self.build(tls, &access, mode)?,
@@ -177,32 +162,41 @@ impl ClientPool {
         Ok(tls)
     }
 
-    fn build(&self, tls: Tls, access: &Access, mode: ConnectionMode) -> Result<reqwest::Client, ClientError> {
-        let idle_connections = match mode {
-            ConnectionMode::Fresh => 0,
-            ConnectionMode::Reuse => 1,
-        };
+    fn build(&self, tls: Tls, access: &Access, mode: ConnectionMode) -> Result<Http, ClientError> {
+        let limits = Limits::of(mode, access.timeout);
+        match access.security {
+            Security::Tls => self.build_for_tls(tls, access, limits).map(Http::Tls),
+            Security::Clear => self.build_in_the_clear(access, limits).map(|client| Http::Clear(Arc::new(client))),
+        }
+    }
+
+    fn build_in_the_clear(&self, access: &Access, limits: Limits) -> Result<ClearClient, ClientError> {
+        let proxy = access.route.as_ref().map(Route::in_the_clear).transpose()?;
+        let user_agent = HeaderValue::from_static(USER_AGENT);
+        Ok(ClearClient::new(self.resolver.clone(), proxy, limits, user_agent))
+    }
+
+    fn build_for_tls(&self, tls: Tls, access: &Access, limits: Limits) -> Result<reqwest::Client, ClientError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .tls_backend_preconfigured(tls.config)
             .connector_layer(TimedConnectorLayer)
             // Shared out among a host's addresses, so that one that drops packets leaves time for the next.
-            .connect_timeout(access.timeout)
-            .pool_max_idle_per_host(idle_connections)
-            .pool_idle_timeout(LONGEST_IDLE)
+            .connect_timeout(limits.timeout)
+            .pool_max_idle_per_host(limits.idle_connections)
+            .pool_idle_timeout(limits.longest_idle)
+            .tcp_keepalive(limits.keepalive)
+            .tcp_keepalive_interval(limits.keepalive)
+            .tcp_keepalive_retries(limits.keepalive_retries)
             // A server that sends more than an answer can be fills no memory with it.
             .http2_initial_stream_window_size(LONGEST_BODY)
             .http2_initial_connection_window_size(LONGEST_BODY)
             // What a server does not take in that time keeps no connection from being closed, either.
-            .tcp_user_timeout(access.timeout)
+            .tcp_user_timeout(limits.timeout)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy();
-        if mode == ConnectionMode::Fresh {
-            // It would never get to ask: the request is over before, and the connection with it.
-            builder = builder.tcp_keepalive(None).tcp_keepalive_interval(None).tcp_keepalive_retries(None);
-        }
         builder = match &access.aliased {
             None => builder.dns_resolver(self.resolver.clone()),
             Some(host) => builder.dns_resolver(AliasResolver::new(host.clone(), self.resolver.clone())),
@@ -215,32 +209,6 @@ impl ClientPool {
             builder = builder.proxy(proxy);
         }
         builder.build().map_err(ClientError::Build)
-    }
-
-    fn route(&self, endpoint: &Url, transport: &Transport) -> Result<Option<Route>, ClientError> {
-        if is_loopback(endpoint) {
-            return Ok(None);
-        }
-        let route = match &transport.proxy {
-            Some(proxy) => {
-                let authorization = proxy
-                    .credentials
-                    .as_ref()
-                    .map(|(user, password)| super::request::basic(&format!("{}:{}", user.expose(), password.expose())));
-                Route { address: proxy.address.to_string(), authorization }
-            }
-            None => {
-                let uri =
-                    endpoint.as_str().parse().map_err(|_invalid| ClientError::Invalid("the URL is no valid URI"))?;
-                let Some(intercept) = self.environment.intercept(&uri) else { return Ok(None) };
-                Route { address: intercept.uri().to_string(), authorization: intercept.basic_auth().cloned() }
-            }
-        };
-        if !(route.address.starts_with("http://") || route.address.starts_with("https://")) {
-            let host = endpoint.host_str().unwrap_or_default().to_owned();
-            return Err(ClientError::Proxy { host, problem: "only http:// and https:// proxies are supported" });
-        }
-        Ok(Some(route))
     }
 }
 
@@ -262,15 +230,6 @@ fn fitted(transport: &Transport, endpoint: &Url) -> Transport {
     let differs = endpoint.scheme() == "https" && transport.server_name != host;
     let server_name = transport.server_name.clone().filter(|_name| differs);
     Transport { server_name, ..transport.clone() }
-}
-
-fn is_loopback(endpoint: &Url) -> bool {
-    match endpoint.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

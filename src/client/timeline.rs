@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::model::report::{CertificateDefect, ChainExpiry, Phase, Phases};
 
 use super::intake::{Intake, Requests};
-use super::pool::NetworkPath;
+use super::route::NetworkPath;
 
 tokio::task_local! {
     static CURRENT: Arc<Timeline>;
@@ -104,8 +104,12 @@ impl Timeline {
             Some(still_to_come) => marks.handshakes_of_proxy = still_to_come,
             None => marks.handshake_begun = Some(now),
         });
-        *self.intake.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Arc::new(Intake::new(self.requests.clone())));
+        *self.intake.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.new_intake());
+    }
+
+    /// Where it is noted what comes in on a connection that is opened now.
+    pub(super) fn new_intake(&self) -> Arc<Intake> {
+        Arc::new(Intake::new(self.requests.clone()))
     }
 
     /// Where it is noted what comes in by TLS.

