@@ -4,6 +4,7 @@
 mod exporter;
 mod raw_server;
 
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -380,6 +381,21 @@ async fn healthcheck_asks_the_running_exporter() {
     let output = run(&["healthcheck", "--web.listen-address", &address]).await;
     assert_eq!(output.code, 1);
     assert!(output.stderr.contains("not healthy"), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn healthcheck_ends_though_bytes_trickle_in() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        while stream.write_all(b"H").is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let output = run(&["healthcheck", "--web.listen-address", &address]).await;
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("not healthy: no whole answer within 3 s"), "{}", output.stderr);
 }
 
 #[tokio::test]
