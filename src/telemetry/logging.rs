@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::model::seen::{is_unseen, seen_json};
+use crate::model::seen::{is_unseen, seen_json, write_escaped};
 
 use super::log_thread;
 pub use super::log_thread::LastLines;
@@ -180,7 +180,8 @@ fn write_logfmt(line: &mut String, head: [(&str, &str); 3], rest: &[(&'static st
 
 /// Quotes what would not be read back as one word, and escapes what could end the line or hide in it.
 fn write_logfmt_text(line: &mut String, text: &str) -> fmt::Result {
-    let is_plain = |c: char| c.is_alphanumeric() || (c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\'));
+    let is_plain =
+        |c: char| (c.is_alphanumeric() && !is_unseen(c)) || (c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\'));
     if !text.is_empty() && text.chars().all(is_plain) {
         return line.write_str(text);
     }
@@ -192,7 +193,7 @@ fn write_logfmt_text(line: &mut String, text: &str) -> fmt::Result {
             '\n' => line.write_str("\\n")?,
             '\r' => line.write_str("\\r")?,
             '\t' => line.write_str("\\t")?,
-            c if is_unseen(c) => write!(line, "\\u{:04x}", u32::from(c))?,
+            c if is_unseen(c) => write_escaped(line, c)?,
             c => line.write_char(c)?,
         }
     }
