@@ -1,5 +1,8 @@
 //! Keys and values that a configuration may not have, and exactly what is said about each.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+
 use oauth_probe_exporter::config;
 
 const HEAD: &str = "targets:
@@ -10,7 +13,11 @@ const HEAD: &str = "targets:
 ";
 
 fn message(text: &str) -> String {
-    let environment = |name: &str| (name == "EMPTY").then(String::new);
+    let environment = |name: &str| match name {
+        "EMPTY" => Some(OsString::new()),
+        "LATIN_1" => Some(OsString::from_vec(b"c\xe4nary".to_vec())),
+        _ => None,
+    };
     match config::parse(text, "probe.yml", &environment) {
         Ok(_) => "no mistake".to_owned(),
         Err(error) => error.to_string(),
@@ -307,6 +314,10 @@ fn a_secret_needs_exactly_one_source() {
         (
             "client_secret_env: EMPTY",
             "client_secret_env: names an environment variable that is not set or empty; set it, or name another",
+        ),
+        (
+            "client_secret_env: LATIN_1",
+            "client_secret_env: names an environment variable that is set, but not to UTF-8 text; set it to that",
         ),
     ];
     for (text, expected) in table {
