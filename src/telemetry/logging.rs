@@ -18,6 +18,7 @@ use crate::model::seen::{is_unseen, seen_json, write_escaped};
 
 use super::log_thread;
 pub use super::log_thread::LastLines;
+pub use super::panics::log_panics;
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub enum LogError {
     Twice(#[from] SetGlobalDefaultError),
 }
 
-/// Sends this process's events to standard error, by a thread of their own. Those that are logged when what is returned
+/// Sends this process's events and panics to standard error, by a thread of their own. Those that are logged when what is returned
 /// is dropped are written before the drop returns.
 ///
 /// # Errors
@@ -51,6 +52,7 @@ pub fn init(format: LogFormat, level: Level) -> Result<LastLines, LogError> {
     };
     let (lines, last) = log_thread::start(std::io::stderr(), lost)?;
     set_global_default(subscriber(format, level, lines))?;
+    log_panics();
     Ok(last)
 }
 
