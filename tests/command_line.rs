@@ -4,13 +4,18 @@
 mod exporter;
 mod raw_server;
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::TcpListener;
+use std::process::Stdio;
 use std::time::Duration;
 
 use oauth_probe_exporter::simulator::{ClientSettings, Fault, Server, Settings, Simulator, Whom};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
 
-use exporter::{Exporter, run, run_with};
+use exporter::{Exporter, PROGRAM, run, run_with};
 use raw_server::{Authority, RawServer, answer, tls_config};
 
 const SECRET: &str = "canary-secret";
@@ -89,6 +94,40 @@ async fn check_tells_a_script_the_same_as_a_person() {
     assert_eq!(target["steps"][1]["status"], 503);
     assert_eq!(target["steps"][1]["http_version"], "HTTP/1.1");
     assert!(target["steps"][1]["duration_seconds"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test]
+async fn check_shows_each_target_as_soon_as_those_before_it_are_done() {
+    let clients = ["first", "hangs"].map(|id| ClientSettings::new(id, SECRET));
+    let simulator = Simulator::start(Settings { clients: clients.into(), ..Settings::default() }).await.unwrap();
+    simulator.control().set_faults(Server::Api, Whom::client("hangs"), [Fault::Hang]);
+    let mut text = format!(
+        "defaults: {{ authorization_server: '{}', resource_server: '{}', client_secret: {SECRET}, timeout: 1h, \
+         interval: 1h }}\ntargets:\n",
+        simulator.authorization_server(),
+        simulator.resource_server()
+    );
+    for name in ["first", "hangs"] {
+        writeln!(text, "  - {{ name: {name}, client_id: {name} }}").unwrap();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("probe.yml");
+    std::fs::write(&file, text).unwrap();
+    let mut child = Command::new(PROGRAM)
+        .args(["check", "--config.file", file.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut shown = String::new();
+    let shown_first = async {
+        while !shown.contains("accepts this client's tokens") {
+            shown += &lines.next_line().await.unwrap().expect("more");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), shown_first).await.expect("the first one's result");
+    assert!(shown.starts_with("first (client first)"), "{shown}");
 }
 
 #[tokio::test]
@@ -256,7 +295,7 @@ async fn check_tells_a_hanging_server_from_one_that_does_not_connect() {
 #[tokio::test]
 async fn output_that_cannot_be_written_is_an_error_and_no_panic() {
     let simulator = simulator().await;
-    let run_into = |output: std::process::Stdio| {
+    let run_into = |output: Stdio| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_oauth-probe-exporter"));
         command.args(["check", "--output=json"]).env_clear().envs(variables(&simulator)).stdout(output);
         tokio::task::spawn_blocking(move || command.output().unwrap())
@@ -380,6 +419,21 @@ async fn healthcheck_asks_the_running_exporter() {
     let output = run(&["healthcheck", "--web.listen-address", &address]).await;
     assert_eq!(output.code, 1);
     assert!(output.stderr.contains("not healthy"), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn healthcheck_ends_though_bytes_trickle_in() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        while stream.write_all(b"H").is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let output = run(&["healthcheck", "--web.listen-address", &address]).await;
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("not healthy: no whole answer within 3 s"), "{}", output.stderr);
 }
 
 #[tokio::test]

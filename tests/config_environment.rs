@@ -2,6 +2,8 @@
 
 mod written_again;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use oauth_probe_exporter::config;
@@ -18,8 +20,9 @@ const SERVERS: [(&str, &str); 3] = [
     ("PARTNER_OA_CLIENT_ID", "acme\n"),
 ];
 
-fn made_of(variables: &[(&str, &str)]) -> Result<Config, String> {
-    let lookup = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+fn made_of<V: AsRef<OsStr>>(variables: &[(&str, V)]) -> Result<Config, String> {
+    let lookup =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_ref().to_owned());
     let config = config::from_environment(&lookup).map_err(|error| error.to_string())?;
     assert_written_again(&config);
     Ok(config)
@@ -101,6 +104,19 @@ fn values_that_were_not_meant_so_are_refused() {
     }
     let quote = [("PARTNER_OA_SECRET", "\"")];
     assert!(with_secret(&quote).is_ok(), "a single quote is around nothing");
+}
+
+#[test]
+fn value_that_is_not_utf_8_is_set_and_refused() {
+    let latin_1 = OsStr::from_bytes(b"c\xe4nary");
+    for name in SERVERS.map(|(name, _)| name).into_iter().chain(["PARTNER_OA_SECRET", "PARTNER_OA_SECRET_FILE"]) {
+        let is_secret = name.starts_with("PARTNER_OA_SECRET");
+        let others = SERVERS.into_iter().chain((!is_secret).then_some(("PARTNER_OA_SECRET", "x")));
+        let others = others.map(|(name, value)| (name, OsStr::new(value)));
+        let variables: Vec<_> = [(name, latin_1)].into_iter().chain(others).collect();
+        let expected = format!("environment: {name}: is set, but not to UTF-8 text; set it to that{ADVICE}");
+        assert_eq!(made_of(&variables).expect_err(name), expected);
+    }
 }
 
 #[test]

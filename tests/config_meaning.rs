@@ -3,6 +3,7 @@
 mod written_again;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -76,13 +77,13 @@ targets:
     allow_plaintext: true
 "#;
 
-fn environment(name: &str) -> Option<String> {
+fn environment(name: &str) -> Option<OsString> {
     let value = match name {
         "ACME_SECRET" => "s3cret\n",
         "ACME_KEY" => "k3y\n",
         _ => return None,
     };
-    Some(value.to_owned())
+    Some(value.into())
 }
 
 /// Whatever is read here must also be shown so that it reads the same.

@@ -160,11 +160,11 @@ fn no_message_repeats_a_variable() {
     ];
     for shape in SHAPES {
         for name in NAMES {
-            let lookup = |asked: &str| (asked == name).then(|| shape.replace("CANARY", CANARY));
+            let lookup = |asked: &str| (asked == name).then(|| shape.replace("CANARY", CANARY).into());
             let error = config::from_environment(&lookup).expect_err("one variable is not enough").to_string();
             assert!(!error.contains(CANARY), "{name} {shape}: {error}");
         }
-        let lookup = |_: &str| Some(shape.replace("CANARY", CANARY));
+        let lookup = |_: &str| Some(shape.replace("CANARY", CANARY).into());
         let error = config::from_environment(&lookup).expect_err("two secrets").to_string();
         assert!(!error.contains(CANARY), "{shape}: {error}");
     }

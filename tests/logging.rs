@@ -86,7 +86,7 @@ fn json_has_one_object_a_line_with_the_same_keys() {
 
 #[test]
 fn nothing_in_json_hides_or_reorders_what_a_person_reads() {
-    let odd = "\u{1b}[31mpay\u{202e}txt\u{2066}\u{85}\u{feff}\u{200f}";
+    let odd = "\u{1b}[31mpay\u{202e}txt\u{2066}\u{85}\u{feff}\u{200f}\u{200b}\u{e0061}";
     let lines = logged(LogFormat::Json, Level::INFO, || own!(Level::ERROR, target = odd, "{odd}"));
     assert!(lines[0].chars().all(|c| (' '..='~').contains(&c)), "{}", lines[0]);
     let object: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();

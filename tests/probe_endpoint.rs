@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use oauth_probe_exporter::simulator::{ClientSettings, Counts, Fault, Server, Settings, Simulator, StatusCode, Whom};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -245,7 +245,7 @@ async fn reload_answers_who_waits_for_a_target_that_it_changed_or_took_away() {
 }
 
 #[tokio::test]
-async fn exporter_that_stops_does_not_wait_for_the_cycle() {
+async fn exporter_that_stops_answers_with_what_it_knows_and_does_not_wait_for_the_cycle() {
     let (exporter, simulator) = stage("interval: 10m, timeout: 10m").await;
     simulator.control().set_faults(Server::Api, Whom::Everyone, [Fault::Hang]);
     let mut stream = TcpStream::connect(&exporter.address).await.unwrap();
@@ -253,4 +253,7 @@ async fn exporter_that_stops_does_not_wait_for_the_cycle() {
     until_pinged(&simulator, 1).await;
     // It ends long before the cycle would.
     assert_eq!(exporter.terminate().await.0, Some(0));
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("oauth_probe_target_info{"), "{answer}");
 }

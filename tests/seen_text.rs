@@ -7,9 +7,9 @@ use oauth_probe_exporter::model::seen::is_unseen;
 
 use exporter::{Exporter, Output, run};
 
-/// U+202E turns what follows it around, U+2066 isolates it, U+200F and U+FEFF are not seen at all.
-const ODD: &str = "pay\u{202e}txt\u{2066}\u{200f}\u{feff}.";
-const SHOWN: &str = r"pay\u{202e}txt\u{2066}\u{200f}\u{feff}.";
+/// U+202E turns what follows it around, U+2066 isolates it, U+200F, U+FEFF, U+200B and U+E0061 are not seen at all.
+const ODD: &str = "pay\u{202e}txt\u{2066}\u{200f}\u{feff}\u{200b}\u{e0061}.";
+const SHOWN: &str = r"pay\u{202e}txt\u{2066}\u{200f}\u{feff}\u{200b}\u{e0061}.";
 
 fn configuration() -> String {
     format!(
@@ -34,7 +34,7 @@ async fn commands_write_odd_characters_out() {
     for (arguments, expected) in [
         (&["--config.check"][..], SHOWN),
         (&["check"], SHOWN),
-        (&["check", "--output=json"], r#""pay\u202etxt\u2066\u200f\ufeff.""#),
+        (&["check", "--output=json"], r#""pay\u202etxt\u2066\u200f\ufeff\u200b\udb40\udc61.""#),
         (&["check", ODD], SHOWN),
         (&["check", "another\u{202e}"], r"another\u{202e}"),
     ] {
@@ -68,7 +68,7 @@ async fn log_and_answers_write_odd_characters_out() {
     for (format, expected) in [("logfmt", r"pay\u202etxt"), ("json", r"pay\u202etxt")] {
         let flags = ["--log.level=debug", &format!("--log.format={format}")];
         let exporter = Exporter::start_with(&configuration(), &flags, &[]).await;
-        exporter.get("/probe?target=pay%E2%80%AEtxt%E2%81%A6%E2%80%8F%EF%BB%BF.").await;
+        exporter.get("/probe?target=pay%E2%80%AEtxt%E2%81%A6%E2%80%8F%EF%BB%BF%E2%80%8B%F3%A0%81%A1.").await;
         for path in ["/probe?target=%E2%80%AE", "/metrics?target=%E2%80%AE%1B", "/-/reload", "/%E2%80%AE"] {
             assert_is_seen(path, &exporter.get(path).await.text());
         }
@@ -81,7 +81,7 @@ async fn log_and_answers_write_odd_characters_out() {
 #[tokio::test]
 async fn title_of_the_page_writes_odd_characters_out() {
     let exporter = Exporter::start(&configuration()).await;
-    let page = exporter.get("/targets/pay%E2%80%AEtxt%E2%81%A6%E2%80%8F%EF%BB%BF.").await.text();
+    let page = exporter.get("/targets/pay%E2%80%AEtxt%E2%81%A6%E2%80%8F%EF%BB%BF%E2%80%8B%F3%A0%81%A1.").await.text();
     let title = page.split("<title>").nth(1).unwrap().split("</title>").next().unwrap();
     assert!(title.contains(SHOWN), "{title}");
     assert_is_seen("title", title);

@@ -344,23 +344,24 @@ fn files_that_are_of_no_use_at_the_start_are_all_named() {
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 3, "{text}");
     let directory = files.path("");
-    let directory = directory.display();
+    let (web, directory) = (path.display(), directory.display());
     assert_eq!(
         lines[0],
         format!(
-            "tls_server_config.cert_file: {directory}server.crt: cannot be read as a PEM certificate: No such file or directory"
+            "{web}: tls_server_config.cert_file: {directory}server.crt: cannot be read as a PEM certificate: No such file or directory"
         )
     );
     assert_eq!(
         lines[1],
         format!(
-            "tls_server_config.key_file: {directory}server.key: cannot be read as a PEM private key: there is none in it"
+            "{web}: tls_server_config.key_file: {directory}server.key: cannot be read as a PEM private key: there is none in it"
         )
     );
-    assert!(lines[2].starts_with(&format!("tls_server_config.client_ca_file: {directory}none.pem: ")), "{text}");
+    assert!(lines[2].starts_with(&format!("{web}: tls_server_config.client_ca_file: {directory}none.pem: ")), "{text}");
     files.rotate(&Leaf::self_signed("localhost", |_| {}));
     files.write("server.key", &rcgen::KeyPair::generate().unwrap().serialize_pem());
     files.write("none.pem", &files.authority.pem());
     let text = problems();
-    assert!(text.starts_with("tls_server_config: cert_file and key_file cannot be used together: "), "{text}");
+    let expected = format!("{web}: tls_server_config: cert_file and key_file cannot be used together: ");
+    assert!(text.starts_with(&expected), "{text}");
 }

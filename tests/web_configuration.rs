@@ -88,7 +88,7 @@ async fn check_says_how_the_port_is_served_and_every_mistake() {
     assert!(output.code == 2 && output.stderr.contains("/nonexistent/web.yml: cannot be read"), "{output:?}");
     std::fs::remove_file(files.path("server.key")).unwrap();
     let output = check(&files.web_config("", "")).await;
-    assert!(output.code == 2 && output.stderr.contains("tls_server_config.key_file: "), "{output:?}");
+    assert!(output.code == 2 && output.stderr.contains("web.yml: tls_server_config.key_file: "), "{output:?}");
 }
 
 #[tokio::test]

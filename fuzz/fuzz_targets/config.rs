@@ -9,7 +9,7 @@ use oauth_probe_exporter::config;
 use oauth_probe_exporter::model::target::Target;
 
 fuzz_target!(|text: &str| {
-    let environment = |name: &str| (name.len() < 20).then(|| format!("value of {name}"));
+    let environment = |name: &str| (name.len() < 20).then(|| format!("value of {name}").into());
     match config::parse(text, "probe.yml", &environment) {
         Ok(config) => {
             assert!(!config.targets.is_empty());

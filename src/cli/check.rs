@@ -1,5 +1,6 @@
 //! `check`: the guide's two steps and the configured checks, once, for a person or a script.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -21,7 +22,7 @@ use crate::model::token::TokenState;
 use crate::probe::{CheckRound, Tools, run_cycle};
 
 use super::arguments::{CheckArguments, Common, Output};
-use super::check_text::{Style, text};
+use super::check_text::{Style, sum, text};
 use super::setup::{self, load_config};
 use super::stop::Stop;
 use super::wires::wires;
@@ -58,11 +59,19 @@ impl Finding {
 
 pub(super) fn run(common: &Common, arguments: &CheckArguments) -> Result<ExitCode, Stop> {
     let targets = select(load_config(common)?, &arguments.targets)?;
-    let findings = setup::block_on(check_all(targets))?;
-    setup::print(&match arguments.output {
-        Output::Text => text(&findings, Style::of_stdout()),
-        Output::Json => json(&findings)?,
-    })?;
+    let findings = match arguments.output {
+        Output::Text => {
+            let style = Style::of_stdout();
+            let findings = setup::block_on(check_all(targets, |finding| setup::print(&text(finding, style))))?;
+            setup::print(&sum(&findings))?;
+            findings
+        }
+        Output::Json => {
+            let findings = setup::block_on(check_all(targets, |_finding| Ok(())))?;
+            setup::print(&json(&findings)?)?;
+            findings
+        }
+    };
     let all_good = findings.iter().all(Finding::is_good);
     Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -85,11 +94,15 @@ fn some(names: &[String]) -> String {
     }
 }
 
-/// In the order of the targets.
-async fn check_all(targets: Vec<Arc<Target>>) -> Result<Vec<Finding>, Stop> {
+/// In the order of the targets, in which each is also handed to `tell`, as soon as it and those before it are there.
+async fn check_all(
+    targets: Vec<Arc<Target>>,
+    tell: impl Fn(&Finding) -> Result<(), Stop>,
+) -> Result<Vec<Finding>, Stop> {
     let wires = wires(targets, &mut ClientPool::new()).map_err(Stop::usage)?;
     let mut waiting = wires.into_iter().enumerate();
     let mut running = JoinSet::new();
+    let mut early = BTreeMap::new();
     let mut findings = Vec::new();
     loop {
         while running.len() < AT_A_TIME
@@ -98,12 +111,14 @@ async fn check_all(targets: Vec<Arc<Target>>) -> Result<Vec<Finding>, Stop> {
             running.spawn(async move { (place, check_one(target, &wire).await) });
         }
         match running.join_next().await {
-            Some(finding) => findings.push(finding.map_err(Stop::failed)?),
-            None => break,
+            Some(finding) => early.extend([finding.map_err(Stop::failed)?]),
+            None => return Ok(findings),
+        }
+        while let Some(finding) = early.remove(&findings.len()) {
+            tell(&finding)?;
+            findings.push(finding);
         }
     }
-    findings.sort_by_key(|(place, _)| *place);
-    Ok(findings.into_iter().map(|(_, finding)| finding).collect())
 }
 
 async fn check_one(target: Arc<Target>, wire: &HttpWire) -> Finding {

@@ -51,18 +51,21 @@ impl Style {
     }
 }
 
-/// What is to be printed.
-pub(super) fn text(findings: &[Finding], style: Style) -> String {
+/// What is printed of one target.
+pub(super) fn text(finding: &Finding, style: Style) -> String {
     let mut text = String::new();
-    for finding in findings {
-        // Writing to a string cannot fail.
-        let _ = write_finding(&mut text, finding, style);
-    }
-    if findings.len() > 1 {
-        let good = findings.iter().filter(|finding| finding.is_good()).count();
-        let _ = writeln!(text, "{good} of {} targets work.", findings.len());
-    }
+    // Writing to a string cannot fail.
+    let _ = write_finding(&mut text, finding, style);
     text
+}
+
+/// What is printed behind them all.
+pub(super) fn sum(findings: &[Finding]) -> String {
+    if findings.len() < 2 {
+        return String::new();
+    }
+    let good = findings.iter().filter(|finding| finding.is_good()).count();
+    format!("{good} of {} targets work.\n", findings.len())
 }
 
 fn write_finding(text: &mut String, finding: &Finding, style: Style) -> fmt::Result {

@@ -6,6 +6,8 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::Duration;
 
 use crate::server::{PLAIN_TEXT_REFUSED, WebSettings};
@@ -14,6 +16,7 @@ use crate::tls::{self, Greeting};
 use super::arguments::HealthcheckArguments;
 use super::stop::Stop;
 
+/// For all of it, the look-up of the name included.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// No more of an answer is read.
@@ -33,8 +36,7 @@ pub(super) fn run(arguments: &HealthcheckArguments) -> Result<ExitCode, Stop> {
     let path = format!("{}/-/healthy", arguments.route_prefix.trim_end_matches('/'));
     let address = local(&arguments.listen_address.to_string());
     let failed = |problem: io::Error| Stop::failed(format!("{address}: not healthy: {problem}"));
-    let candidates = address.to_socket_addrs().map_err(failed)?;
-    match ask_first(candidates, &path).map_err(failed)? {
+    match within_patience(&address, &path).map_err(failed)? {
         Finding::Alive => Ok(ExitCode::SUCCESS),
         Finding::Status(404) => {
             Err(Stop::failed(format!("{address}: not healthy: status 404 at {path}; check --web.route-prefix")))
@@ -52,6 +54,20 @@ pub(super) fn local(listen_address: &str) -> String {
     }
 }
 
+/// What is found in time. What is not goes on in its thread, which ends with the process: no timeout of a socket would end
+/// it, since whoever sends a byte now and then keeps within each of them.
+fn within_patience(address: &str, path: &str) -> io::Result<Finding> {
+    let (tell, told) = sync_channel(1);
+    let (address, path) = (address.to_owned(), path.to_owned());
+    thread::Builder::new().spawn(move || {
+        let found = address.to_socket_addrs().and_then(|candidates| ask_first(candidates, &path));
+        // Nobody may wait for it any more.
+        let _ = tell.send(found);
+    })?;
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("no whole answer within {} s", PATIENCE.as_secs()));
+    told.recv_timeout(PATIENCE).map_err(late)?
+}
+
 fn ask_first(candidates: impl Iterator<Item = SocketAddr>, path: &str) -> io::Result<Finding> {
     let mut problem = io::Error::other("the name does not resolve");
     for address in candidates {
@@ -64,11 +80,11 @@ fn ask_first(candidates: impl Iterator<Item = SocketAddr>, path: &str) -> io::Re
 }
 
 fn ask(address: SocketAddr, path: &str) -> io::Result<Finding> {
-    let answer = exchange(&mut connect(address)?, address, path)?;
+    let answer = exchange(&mut TcpStream::connect(address)?, address, path)?;
     if !answer.ends_with_refusal_of_plain_text() {
         return Ok(answer.finding());
     }
-    match tls::greet_unverified(connect(address)?)? {
+    match tls::greet_unverified(TcpStream::connect(address)?)? {
         // The exporter read what we sent, and wants to know who we are.
         Greeting::CertificateDemanded => Ok(Finding::Alive),
         Greeting::Done(mut stream) => match exchange(&mut stream, address, path) {
@@ -78,13 +94,6 @@ fn ask(address: SocketAddr, path: &str) -> io::Result<Finding> {
             Err(problem) => Err(problem),
         },
     }
-}
-
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    Ok(stream)
 }
 
 struct Answer {

@@ -22,7 +22,7 @@ pub(super) fn load_config(common: &Common) -> Result<Config, Stop> {
 
 /// The configuration from `file`, else from the environment.
 pub(super) fn read_config(file: Option<&Path>) -> Result<Config, ConfigError> {
-    let environment = |name: &str| std::env::var(name).ok();
+    let environment = |name: &str| std::env::var_os(name);
     match file {
         Some(path) => config::load(path, &environment),
         None => config::from_environment(&environment),

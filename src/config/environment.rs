@@ -1,5 +1,6 @@
 //! The target that needs no file: `default`, made of the variables that the provider's guide uses.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use super::mistake::{ConfigError, Owner, Report};
@@ -113,9 +114,10 @@ impl Variables<'_> {
     }
 
     fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, &'static str>) -> Setting<T> {
-        let Some(text) = self.value(name) else { return Setting::Absent };
+        let Some(value) = self.value(name) else { return Setting::Absent };
+        let text = value.to_str().ok_or("is set, but not to UTF-8 text; set it to that");
         // A line end behind the value is what `$(cat file)` in some tools and `echo` in others leave.
-        match outside_quotes(text.trim_end_matches(['\r', '\n'])).and_then(read) {
+        match text.and_then(|text| outside_quotes(text.trim_end_matches(['\r', '\n']))).and_then(read) {
             Ok(value) => Setting::Given(Given { value, origin: ORIGIN }),
             Err(what) => {
                 self.report.add(None, Owner::Environment, name, what);
@@ -125,8 +127,8 @@ impl Variables<'_> {
     }
 
     /// An empty variable is one that is not set: that is how compose files and units leave them out.
-    fn value(&self, name: &str) -> Option<String> {
-        (self.environment)(name).filter(|text| !text.trim().is_empty())
+    fn value(&self, name: &str) -> Option<OsString> {
+        (self.environment)(name).filter(|value| !value.to_string_lossy().trim().is_empty())
     }
 }
 

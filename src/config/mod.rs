@@ -21,6 +21,7 @@ mod web_keys;
 mod web_tls;
 mod yaml;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -36,8 +37,9 @@ const LONGEST_CONFIGURATION: u64 = 64 * 1024 * 1024;
 /// With a chain, a key and hundreds of authorities in it.
 const LONGEST_WEB_CONFIGURATION: u64 = 1024 * 1024;
 
-/// How environment variables are read; handed in, so that tests need not change those of the process.
-pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+/// How environment variables are read; handed in, so that tests need not change those of the process. One that is not
+/// UTF-8 is set all the same, and a mistake where it is wanted.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<OsString>;
 
 /// Reads the configuration file at `path`. Relative file names in it start at its directory.
 ///

@@ -1,6 +1,7 @@
 //! From a merged layer to a typed target: defaults filled in, and what only shows when settings stand side by side.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -182,13 +183,20 @@ impl Resolver<'_> {
             RawSecret::File(file) => Some(SecretSource::File(self.directory.join(file))),
             RawSecret::Inline(secret) => Some(SecretSource::Inline(secret)),
             RawSecret::Variable(name) => {
-                let secret = (self.environment)(&name).as_deref().and_then(scalars::inline_secret);
-                if secret.is_none() {
+                let value = (self.environment)(&name);
+                match value.as_deref().map_or(Some(""), OsStr::to_str).map(scalars::inline_secret) {
+                    Some(Some(secret)) => return Some(SecretSource::Inline(secret)),
                     // The name stays unsaid: it may be the secret itself, put under the wrong key.
-                    let what = "names an environment variable that is not set or empty; set it, or name another";
-                    self.refuse(setting.given()?.origin, variable, what);
+                    Some(None) => {
+                        let what = "names an environment variable that is not set or empty; set it, or name another";
+                        self.refuse(setting.given()?.origin, variable, what);
+                    }
+                    None => {
+                        let what = "names an environment variable that is set, but not to UTF-8 text; set it to that";
+                        self.refuse(setting.given()?.origin, variable, what);
+                    }
                 }
-                secret.map(SecretSource::Inline)
+                None
             }
         }
     }

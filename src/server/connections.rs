@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
@@ -29,6 +29,7 @@ use super::places::{Place, Places};
 use super::protection::Admission;
 use super::routes::router;
 use super::security::Security;
+use super::stopping::Stopping;
 use super::watched::Watched;
 
 const MOST_HEADERS: usize = 64;
@@ -54,13 +55,13 @@ impl Bound {
     /// # Panics
     /// When accepting connections panicked: the exporter must not go on unseen.
     pub async fn serve(self, app: App, shutdown: impl Future<Output = ()>) {
+        let (stop, stopped) = watch::channel(());
         let service = Service {
-            routes: router(app, &self.limits),
+            routes: router(app, &self.limits).layer(Extension(Stopping(stopped.clone()))),
             security: self.security,
             places: Arc::new(Places::new(self.limits)),
             limits: self.limits,
         };
-        let (stop, stopped) = watch::channel(());
         let mut listening = JoinSet::new();
         for listener in self.listeners {
             listening.spawn(service.clone().accept_until(stopped.clone(), listener));

@@ -26,6 +26,7 @@ mod limits;
 mod opening;
 mod peer;
 mod places;
+mod stopping;
 mod turns;
 mod turnstile;
 mod watched;
@@ -90,5 +91,7 @@ impl fmt::Debug for App {
 pub fn fuzzed_routes(app: App) -> axum::Router {
     let limits = Limits::default();
     let visitor = connection::Connection::new(peer::Peer::of(std::net::Ipv4Addr::LOCALHOST.into()), limits);
-    routes::router(app, &limits).layer(axum::Extension(Arc::new(visitor)))
+    let (_stop, stopped) = tokio::sync::watch::channel(());
+    let router = routes::router(app, &limits).layer(axum::Extension(stopping::Stopping(stopped)));
+    router.layer(axum::Extension(Arc::new(visitor)))
 }

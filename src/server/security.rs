@@ -18,8 +18,14 @@ use crate::model::web::{ClientAuth, WebConfig};
 use super::protection::{Admission, Protection, Shared};
 use super::tls::Pems;
 
-/// Reads the web configuration, or says every mistake in it; it blocks.
-pub type WebSource = Arc<dyn Fn() -> Result<WebConfig, String> + Send + Sync>;
+/// Where the web configuration comes from.
+#[derive(Clone)]
+pub struct WebSource {
+    /// What messages call it; those of `read` do so themselves.
+    pub shown: String,
+    /// Reads it, or says every mistake in it; it blocks.
+    pub read: Arc<dyn Fn() -> Result<WebConfig, String> + Send + Sync>,
+}
 
 /// Files are looked at no more often than this, whatever comes in.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -36,6 +42,14 @@ pub struct Security {
     last: Mutex<Option<LastLook>>,
     pace: Mutex<Pace>,
     shared: Shared,
+}
+
+impl WebSource {
+    /// Each of these problems, a line each, with the name of the file that it comes from.
+    fn named_in(&self, problems: &str) -> String {
+        let lines: Vec<_> = problems.lines().map(|problem| format!("{}: {problem}", self.shown)).collect();
+        lines.join("\n")
+    }
 }
 
 struct LastLook {
@@ -66,10 +80,11 @@ impl Security {
     /// # Errors
     /// Everything that is wrong with it and with the files that it names, a line each.
     pub fn load(source: WebSource) -> Result<Self, String> {
-        let config = source()?;
+        let config = (source.read)()?;
         let shared = Shared::new();
         let pems = config.tls.as_ref().map(Pems::read);
-        let protection = Protection::of(&config, pems.as_ref(), &shared, None)?;
+        let protection =
+            Protection::of(&config, pems.as_ref(), &shared, None).map_err(|problems| source.named_in(&problems))?;
         let last = LastLook { contents: fingerprint(pems.as_ref()), config, complaint: None };
         Ok(Self::new(Some(source), protection, Some(last), shared))
     }
@@ -180,14 +195,15 @@ impl Security {
         source: &WebSource,
         last: &LastLook,
     ) -> Result<Option<(WebConfig, Fingerprint, Protection)>, String> {
-        let config = source()?;
-        keeps_protecting(&last.config, &config)?;
+        let config = (source.read)()?;
+        keeps_protecting(&last.config, &config).map_err(|problem| source.named_in(&problem))?;
         let pems = config.tls.as_ref().map(Pems::read);
         let contents = fingerprint(pems.as_ref());
         if config == last.config && contents == last.contents {
             return Ok(None);
         }
-        let protection = Protection::of(&config, pems.as_ref(), &self.shared, Some(&self.in_force()))?;
+        let protection = Protection::of(&config, pems.as_ref(), &self.shared, Some(&self.in_force()))
+            .map_err(|problems| source.named_in(&problems))?;
         Ok(Some((config, contents, protection)))
     }
 }

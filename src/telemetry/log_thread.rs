@@ -15,6 +15,13 @@ const WAITING: usize = 4096;
 /// How long the end of the process waits for its last lines.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+const NAME: &str = "log";
+
+/// Whether it is this thread that writes the log.
+pub(super) fn is_this() -> bool {
+    thread::current().name() == Some(NAME)
+}
+
 /// Where lines are handed over. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct LogLines {
@@ -44,7 +51,7 @@ pub(super) fn start(
     let (queue, work) = sync_channel(WAITING);
     let lines = LogLines { queue: queue.clone(), lost: Arc::default() };
     let losses = Losses { unsaid: Arc::clone(&lines.lost), line: lost };
-    thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&work, output, &losses))?;
+    thread::Builder::new().name(NAME.to_owned()).spawn(move || write_all(&work, output, &losses))?;
     Ok((lines, LastLines(queue)))
 }
 

@@ -14,10 +14,11 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::model::seen::{is_unseen, seen_json};
+use crate::model::seen::{is_unseen, seen_json, write_escaped};
 
 use super::log_thread;
 pub use super::log_thread::LastLines;
+pub use super::panics::log_panics;
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub enum LogError {
     Twice(#[from] SetGlobalDefaultError),
 }
 
-/// Sends this process's events to standard error, by a thread of their own. Those that are logged when what is returned
+/// Sends this process's events and panics to standard error, by a thread of their own. Those that are logged when what is returned
 /// is dropped are written before the drop returns.
 ///
 /// # Errors
@@ -51,6 +52,7 @@ pub fn init(format: LogFormat, level: Level) -> Result<LastLines, LogError> {
     };
     let (lines, last) = log_thread::start(std::io::stderr(), lost)?;
     set_global_default(subscriber(format, level, lines))?;
+    log_panics();
     Ok(last)
 }
 
@@ -180,7 +182,8 @@ fn write_logfmt(line: &mut String, head: [(&str, &str); 3], rest: &[(&'static st
 
 /// Quotes what would not be read back as one word, and escapes what could end the line or hide in it.
 fn write_logfmt_text(line: &mut String, text: &str) -> fmt::Result {
-    let is_plain = |c: char| c.is_alphanumeric() || (c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\'));
+    let is_plain =
+        |c: char| (c.is_alphanumeric() && !is_unseen(c)) || (c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\'));
     if !text.is_empty() && text.chars().all(is_plain) {
         return line.write_str(text);
     }
@@ -192,7 +195,7 @@ fn write_logfmt_text(line: &mut String, text: &str) -> fmt::Result {
             '\n' => line.write_str("\\n")?,
             '\r' => line.write_str("\\r")?,
             '\t' => line.write_str("\\t")?,
-            c if is_unseen(c) => write!(line, "\\u{:04x}", u32::from(c))?,
+            c if is_unseen(c) => write_escaped(line, c)?,
             c => line.write_char(c)?,
         }
     }

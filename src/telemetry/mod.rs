@@ -10,6 +10,7 @@ pub mod logging;
 mod metrics;
 mod native;
 mod own;
+mod panics;
 mod protobuf;
 mod readings;
 mod samples;

@@ -1,6 +1,9 @@
 //! Pages that stay open: they follow what happens without taking anything out of a person's hands.
 
+use axum::Router;
+use axum::http::StatusCode;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use super::browser::{Browser, Device, Look, PATIENCE};
 use super::made_up::{Shown, many};
@@ -75,6 +78,26 @@ async fn exporter_that_answers_no_more_is_said_until_it_answers_again() {
     assert_eq!(browser.texts("#silence").await, [""]);
     refresh_until(&browser, "acme works").await;
     assert_eq!(browser.title().await, "all working · oauth-probe");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_that_is_no_page_is_said_with_its_status() {
+    for (status, shown) in [(StatusCode::UNAUTHORIZED, "401"), (StatusCode::SERVICE_UNAVAILABLE, "503")] {
+        let stage = Stage::set(&["acme"], &[]).await;
+        let browser = Browser::start().await;
+        browser.run_first(HOLD_TIMERS).await;
+        browser.open(&stage.url("/")).await;
+        refresh_until(&browser, "acme works").await;
+        stage.stop().await;
+        refresh_until(&browser, "No answer since ").await;
+        let listener = TcpListener::bind(&stage.exporter.address).await.unwrap();
+        let router = Router::new().fallback(async move || status);
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        refresh_until(&browser, &format!("No page, but status {shown}, since ")).await;
+        assert_eq!(browser.title().await, "no page · all working · oauth-probe");
+        assert!(browser.text().await.contains("acme works"), "what was known stays");
+        serving.abort();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,6 +27,10 @@ fn a_secret_needs_exactly_one_source() {
             "client_secret_env: EMPTY",
             "client_secret_env: names an environment variable that is not set or empty; set it, or name another",
         ),
+        (
+            "client_secret_env: LATIN_1",
+            "client_secret_env: names an environment variable that is set, but not to UTF-8 text; set it to that",
+        ),
     ];
     for (text, expected) in table {
         let expected = format!("probe.yml:6: targets[0] (production): {expected}");

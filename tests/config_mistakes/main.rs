@@ -3,6 +3,9 @@
 mod credentials;
 mod requests;
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+
 use oauth_probe_exporter::config;
 
 const HEAD: &str = "targets:
@@ -13,7 +16,11 @@ const HEAD: &str = "targets:
 ";
 
 fn message(text: &str) -> String {
-    let environment = |name: &str| (name == "EMPTY").then(String::new);
+    let environment = |name: &str| match name {
+        "EMPTY" => Some(OsString::new()),
+        "LATIN_1" => Some(OsString::from_vec(b"c\xe4nary".to_vec())),
+        _ => None,
+    };
     match config::parse(text, "probe.yml", &environment) {
         Ok(_) => "no mistake".to_owned(),
         Err(error) => error.to_string(),

@@ -218,8 +218,7 @@ async fn debug_forms_show_no_secret() {
     let setting = Setting::new().await;
     // A query is part of a URL, which is no secret; no log, page or label shows one all the same.
     let text = setting.configuration.replace(&format!("key={MARK}"), "key=x");
-    let variable =
-        |name: &str| setting.environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+    let variable = |name: &str| setting.environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
     let config = config::parse(&text, "probe.yml", &variable).unwrap();
     setting.assert_silent(&format!("{config:?}\n{config:#?}"));
     let mut pool = ClientPool::new();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use oauth_probe_exporter::config::load_web;
-use oauth_probe_exporter::server::{App, Bound, Limits, Security, WebSettings};
+use oauth_probe_exporter::server::{App, Bound, Limits, Security, WebSettings, WebSource};
 use oauth_probe_exporter::telemetry::Metrics;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::pem::PemObject;
@@ -126,7 +126,11 @@ impl Served {
 /// What the file at `path` says, now and later.
 pub fn security(path: &Path) -> Result<Security, String> {
     let path = path.to_owned();
-    Security::load(Arc::new(move || load_web(&path).map_err(|mistakes| mistakes.to_string())))
+    let shown = path.display().to_string();
+    Security::load(WebSource {
+        shown,
+        read: Arc::new(move || load_web(&path).map_err(|mistakes| mistakes.to_string())),
+    })
 }
 
 #[derive(Debug)]

@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
+use crate::model::seen::is_unseen;
+
 use super::tree::Tree;
 
 /// Plain words that are no text to some reader of YAML.
@@ -143,7 +145,7 @@ impl fmt::Display for Quoted<'_> {
             match character {
                 '"' | '\\' => write!(f, "\\{character}")?,
                 ' '..='~' => f.write_char(character)?,
-                _ if character.is_alphanumeric() => f.write_char(character)?,
+                _ if character.is_alphanumeric() && !is_unseen(character) => f.write_char(character)?,
                 _ => write!(f, "\\U{:08X}", u32::from(character))?,
             }
         }
@@ -167,7 +169,7 @@ mod tests {
         {
             assert_eq!(written(quoted), format!("\"{quoted}\""));
         }
-        assert_eq!(written("ä\"\\\n\u{202e}"), "\"ä\\\"\\\\\\U0000000A\\U0000202E\"");
+        assert_eq!(written("ä\"\\\n\u{202e}\u{3164}"), "\"ä\\\"\\\\\\U0000000A\\U0000202E\\U00003164\"");
     }
 
     #[test]

@@ -10,8 +10,8 @@
   let paused = false;
   let asking = false;
   let timer = 0;
-  // When the exporter last answered, by this machine's clock.
-  let answered = new Date();
+  // When the last page came, by this machine's clock.
+  let current = new Date();
 
   // What a node is known by among its siblings.
   const key = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key : undefined);
@@ -106,14 +106,15 @@
   async function refresh() {
     if (asking) return;
     asking = true;
+    let answer;
     try {
-      const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+      answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
       const text = await answer.text();
       show(new DOMParser().parseFromString(text, "text/html"));
-      answered = new Date();
+      current = new Date();
       hear();
     } catch {
-      miss();
+      miss(answer);
     }
     asking = false;
     plan();
@@ -124,12 +125,14 @@
     document.body.classList.remove("silent");
   }
 
-  function miss() {
-    const time = answered.toISOString().slice(11, 19);
-    const text = `No answer since ${time} UTC. What is shown here is as old as that.`;
+  // An `answer` may have come all the same, as from a proxy, or because a password is asked for by now.
+  function miss(answer) {
+    const time = current.toISOString().slice(11, 19);
+    const what = answer ? `No page, but status ${answer.status},` : "No answer";
+    const text = `${what} since ${time} UTC. What is shown here is as old as that.`;
     if (silence.textContent !== text) silence.textContent = text;
     document.body.classList.add("silent");
-    if (!document.title.startsWith("no answer")) document.title = `no answer · ${document.title}`;
+    document.title = `${answer ? "no page" : "no answer"} · ${document.title.replace(/^no (page|answer) · /, "")}`;
   }
 
   function plan() {
