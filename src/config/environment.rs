@@ -1,6 +1,7 @@
 //! The target that needs no file: `default`, made of the variables that the provider's guide uses.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::mistake::{ConfigError, Owner, Report};
 use super::raw::{RawSecret, RawTarget};
@@ -59,7 +60,7 @@ pub(super) fn read(environment: Environment<'_>) -> Result<Config, ConfigError> 
     let target = resolver.resolve("default", &raw);
     report.show_example(EXAMPLE);
     report.finish("environment")?;
-    Ok(document::config_of(target.into_iter().collect()))
+    Ok(document::config_of(target.map(Arc::new).into_iter().collect()))
 }
 
 struct Variables<'e> {
