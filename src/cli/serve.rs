@@ -59,7 +59,7 @@ impl Exporter {
         let threads = ProbeThreads::start().map_err(Stop::failed)?;
         let supervisor = Supervisor::new(BootClock.now(), Fleet::on(threads));
         let loader = Loader::start().map_err(Stop::failed)?;
-        let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
+        let prepared = supervisor.load(&loader, &source).await.map_err(Stop::usage)?;
         let bound = Bound::bind(addresses).await.map_err(Stop::failed)?;
         Ok(Self { bound: bound.with_security(security), web, supervisor, prepared, loader, source })
     }

@@ -106,8 +106,7 @@ fn refuse_whole(report: &mut Report, line: usize, what: &str) {
 }
 
 /// The given targets, and the defaults for everything beside them.
-pub(super) fn config_of(targets: Vec<Target>) -> Config {
-    let targets = targets.into_iter().map(Arc::new).collect();
+pub(super) fn config_of(targets: Vec<Arc<Target>>) -> Config {
     let histograms = Histograms::default();
     Config { vantage: None, latency_buckets: LATENCY_BUCKETS.to_vec(), histograms, history: HISTORY, targets }
 }
@@ -117,7 +116,7 @@ fn read_targets(
     defaults: &RawTarget,
     directory: &Path,
     environment: Environment<'_>,
-) -> Option<Vec<Target>> {
+) -> Option<Vec<Arc<Target>>> {
     let items = if spot.is_null() { &[] } else { spot.items("begin each target with `- name:`")? };
     if items.is_empty() {
         spot.report.show_example(EXAMPLE);
@@ -135,7 +134,8 @@ fn read_targets(
         let report = &mut *spot.report;
         let mut resolver = Resolver { owner, line: Some(item.line), directory, environment, report };
         let name = resolver.required(&name, "name", "is missing; it tells the target from the others");
-        targets.extend(resolver.resolve(name.as_deref().unwrap_or_default(), &layer.over(defaults)));
+        let target = resolver.resolve(name.as_deref().unwrap_or_default(), &layer.over(defaults));
+        targets.extend(target.map(Arc::new));
     }
     Some(targets)
 }

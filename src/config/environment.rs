@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::mistake::{ConfigError, Owner, Report};
 use super::raw::{RawSecret, RawTarget};
@@ -60,7 +61,7 @@ pub(super) fn read(environment: Environment<'_>) -> Result<Config, ConfigError> 
     let target = resolver.resolve("default", &raw);
     report.show_example(EXAMPLE);
     report.finish("environment")?;
-    Ok(document::config_of(target.into_iter().collect()))
+    Ok(document::config_of(target.map(Arc::new).into_iter().collect()))
 }
 
 struct Variables<'e> {
