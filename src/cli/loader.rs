@@ -1,4 +1,4 @@
-//! The thread on which configurations are read while the exporter runs.
+//! The thread on which configurations are read.
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -6,8 +6,9 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-/// Always the same thread. A thread keeps for itself what memory it once needed, and to read thousands of targets takes
-/// many megabytes: on the threads that may block, which take turns, each of them would come to hold as much.
+/// Always the same thread, for the first configuration as for all that come. A thread keeps for itself what memory it
+/// once needed, and to read thousands of targets takes many megabytes: on the threads that may block, which take turns,
+/// each of them would come to hold as much.
 #[derive(Debug)]
 pub(super) struct Loader(Sender<Work>);
 

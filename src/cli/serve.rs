@@ -58,7 +58,7 @@ impl Exporter {
         let threads = ProbeThreads::start().map_err(Stop::failed)?;
         let supervisor = Supervisor::new(BootClock.now(), Fleet::on(threads));
         let loader = Loader::start().map_err(Stop::failed)?;
-        let prepared = source().and_then(|config| supervisor.prepare(config)).map_err(Stop::usage)?;
+        let prepared = supervisor.load(&loader, &source).await.map_err(Stop::usage)?;
         let web = paths.settings()?;
         let addresses = addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>();
         let bound = Bound::bind(&addresses.map_err(Stop::usage)?).await.map_err(Stop::failed)?;

@@ -108,6 +108,18 @@ impl Supervisor {
         self.in_force.prepare(config, &self.metrics)
     }
 
+    /// Has `loader` read the configuration and ready what it needs, and touches nothing that is in force. It may be
+    /// dropped at any time.
+    pub(super) fn load<'l>(
+        &self,
+        loader: &'l Loader,
+        source: &Source,
+    ) -> impl Future<Output = Result<Prepared, String>> + use<'l> {
+        let (in_force, metrics, source) = (Arc::clone(&self.in_force), Arc::clone(&self.metrics), Arc::clone(source));
+        let loading = loader.run(move || in_force.prepare(source()?, &metrics));
+        async { loading.await.unwrap_or_else(|Panicked| Err(PANICKED.to_owned())) }
+    }
+
     /// Puts it in force at once for whoever scrapes.
     pub(super) fn apply(&mut self, prepared: Prepared) -> Changes {
         let Prepared { next, shown, jobs, removed, changes } = prepared;
@@ -142,15 +154,12 @@ impl Supervisor {
             };
             let begun = Instant::now();
             // Reading thousands of targets takes a while, in which this thread has others to serve.
-            let (in_force, metrics, source) =
-                (Arc::clone(&self.in_force), Arc::clone(&self.metrics), Arc::clone(&source));
-            let loading = loader.run(move || in_force.prepare(source()?, &metrics));
+            let loading = self.load(&loader, &source);
             let loaded = tokio::select! {
                 died = self.fleet.watch() => return died,
                 loaded = loading => loaded,
             };
-            let prepared = loaded.unwrap_or_else(|Panicked| Err(PANICKED.to_owned()));
-            let outcome = prepared.map(|prepared| self.apply(prepared));
+            let outcome = loaded.map(|prepared| self.apply(prepared));
             self.report(&outcome);
             requests.answer(load, outcome);
             rest = begun.elapsed();
