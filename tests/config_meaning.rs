@@ -141,7 +141,7 @@ fn the_smallest_file_means_the_documented_defaults() {
     assert_eq!(target.ping.endpoint.as_str(), "https://api.example.com/api/v1/deliveryexperience/ping");
     assert_eq!((target.ping.method.as_str(), target.ping.connection), ("GET", ConnectionMode::Fresh));
     let json = [("/status".to_owned(), json!(1)), ("/info".to_owned(), json!("pong"))];
-    assert_eq!(target.ping.expect, Expectation { status: vec![200], json: json.into() });
+    assert_eq!(target.ping.expect, Expectation { status: vec![200], json: Arc::new(json.into()) });
     assert_eq!(target.ping.transport, Transport::default());
 }
 
@@ -185,7 +185,7 @@ fn every_key_of_the_ping_and_of_the_connection_arrives_where_it_belongs() {
     assert_eq!(target.ping.headers, secrets([("x-api-version", "2")]));
     let json = [("", json!({"ok": true})), ("/list/0", json!([1, 2.5, null, "x"])), ("/name", json!("1"))];
     let json = json.map(|(pointer, value)| (pointer.to_owned(), value)).into();
-    assert_eq!(target.ping.expect, Expectation { status: vec![200, 204], json });
+    assert_eq!(target.ping.expect, Expectation { status: vec![200, 204], json: Arc::new(json) });
 
     let identity = |cert: &str, key: &str| Some(Identity { cert_file: cert.into(), key_file: key.into() });
     let proxy = Some(ProxyUrl {
@@ -270,7 +270,7 @@ targets:
     assert_eq!(plain.interval, seconds(60));
     assert_eq!(plain.labels, texts([("environment", "production"), ("team", "a"), ("region", "eu")]));
     assert_eq!(source(&plain), SecretSource::File("shared".into()));
-    assert_eq!(plain.ping.expect.json, BTreeMap::from([("/a".to_owned(), json!(1))]));
+    assert_eq!(*plain.ping.expect.json, BTreeMap::from([("/a".to_owned(), json!(1))]));
 
     assert_eq!((changed.interval, changed.token.policy.interval), (seconds(15), seconds(15)));
     assert_eq!(changed.labels, texts([("environment", "production"), ("team", "b"), ("tier", "gold")]));
@@ -278,7 +278,7 @@ targets:
     assert_eq!(changed.token.scopes, ["c"]);
     assert_eq!(changed.token.params, secrets([("audience", "x"), ("resource", "z")]));
     assert_eq!(changed.ping.headers, secrets([("x-one", "3"), ("x-two", "2")]));
-    assert_eq!(changed.ping.expect, Expectation { status: vec![200, 204], json: BTreeMap::new() });
+    assert_eq!(changed.ping.expect, Expectation { status: vec![200, 204], json: Arc::default() });
     assert_eq!(changed.token.transport.ca_file, Some("shared.pem".into()));
     assert_eq!(changed.token.transport.verification, Verification::Skip);
     assert_eq!(changed.ping.transport.verification, Verification::Full);

@@ -142,7 +142,7 @@ fn any_text_is_read_again_as_it_was() {
         target.labels = [("a".to_owned(), format!("x{}", text()))].into();
         target.token.params = [(format!("p{}", text()), Secret::new("s".to_owned()))].into();
         target.ping.expect.json =
-            [(format!("/{}", text().replace('~', "~0")), json!([text(), { text(): text() }]))].into();
+            Arc::new([(format!("/{}", text().replace('~', "~0")), json!([text(), { text(): text() }]))].into());
         let name: String = text().chars().filter(|character| !character.is_control()).collect();
         target.name = format!("n{}", name.trim());
         assert_written_again(&config);

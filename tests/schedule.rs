@@ -182,7 +182,7 @@ async fn another_client_begins_without_the_token_of_the_one_before() {
         (with(|target| target.token.authentication = ClientAuthentication::Tls), 2),
         (with(|target| target.ping.endpoint = "https://other.example/ping".parse().unwrap()), 2),
         (with(|target| target.token.policy.refresh_margin = Some(seconds(60))), 1),
-        (with(|target| target.ping.expect.json = [].into()), 1),
+        (with(|target| target.ping.expect.json = Arc::default()), 1),
         (with(|target| target.timeout = seconds(5)), 1),
         (with(|target| target.interval = seconds(20)), 1),
     ] {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -90,7 +91,7 @@ pub(super) struct RawPing {
 #[derive(Clone, Default)]
 pub(super) struct RawExpectation {
     pub(super) status: Setting<Vec<u16>>,
-    pub(super) json: Setting<BTreeMap<String, Value>>,
+    pub(super) json: Setting<Arc<BTreeMap<String, Value>>>,
 }
 
 #[derive(Clone, Default)]
@@ -193,7 +194,7 @@ impl RawPing {
             headers: fields.map("headers", collections::headers),
             expect: fields.section("expect", |fields| RawExpectation {
                 status: fields.take("status", collections::status_codes),
-                json: fields.take("json", collections::json_expectations),
+                json: fields.take("json", |spot| collections::json_expectations(spot).map(Arc::new)),
             }),
             connection: fields.take("connection", |spot| {
                 scalars::choice(spot, &[("fresh", ConnectionMode::Fresh), ("reuse", ConnectionMode::Reuse)])

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -241,6 +242,10 @@ impl Resolver<'_> {
 }
 
 /// What the provider's guide promises.
-fn pong() -> BTreeMap<String, Value> {
-    BTreeMap::from([("/info".to_owned(), Value::from("pong")), ("/status".to_owned(), Value::from(1))])
+fn pong() -> Arc<BTreeMap<String, Value>> {
+    static PONG: LazyLock<Arc<BTreeMap<String, Value>>> = LazyLock::new(|| {
+        let members = [("/info".to_owned(), Value::from("pong")), ("/status".to_owned(), Value::from(1))];
+        Arc::new(members.into())
+    });
+    Arc::clone(&PONG)
 }

@@ -161,6 +161,8 @@ fn equal(found: &Value, wanted: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::super::lifetime::LONGEST_LIFETIME;
@@ -169,7 +171,7 @@ mod tests {
     fn pong() -> Expectation {
         Expectation {
             status: vec![200],
-            json: [("/status".to_owned(), json!(1)), ("/info".to_owned(), json!("pong"))].into(),
+            json: Arc::new([("/status".to_owned(), json!(1)), ("/info".to_owned(), json!("pong"))].into()),
         }
     }
 
@@ -237,7 +239,7 @@ mod tests {
 
     #[test]
     fn expected_status_is_tested_before_any_other_meaning() {
-        let expect = Expectation { status: vec![401, 503], json: [].into() };
+        let expect = Expectation { status: vec![401, 503], json: Arc::default() };
         assert_eq!(judge_ping(503, b"down", &expect), Ok(()));
         assert_eq!(judge_ping(401, b"", &expect), Ok(()));
         assert_eq!(judge_ping(200, b"", &expect), Err(Reason::UnexpectedStatus));

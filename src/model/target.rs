@@ -172,8 +172,9 @@ pub struct PingSettings {
 pub struct Expectation {
     /// Accepted status codes.
     pub status: Vec<u16>,
-    /// JSON pointer (RFC 6901) → the value that must stand there; empty: the body is ignored.
-    pub json: BTreeMap<String, Value>,
+    /// JSON pointer (RFC 6901) → the value that must stand there; empty: the body is ignored. Shared by
+    /// all targets that expect the same because `defaults` says so, or nothing does.
+    pub json: Arc<BTreeMap<String, Value>>,
 }
 
 /// Whether each ping opens a connection of its own.

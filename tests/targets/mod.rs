@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, dead_code, reason = "shared by several test binaries, each of which uses a part")]
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use oauth_probe_exporter::model::check::CheckSettings;
@@ -46,7 +47,7 @@ pub fn target(base: &str) -> Target {
             headers: [].into(),
             expect: Expectation {
                 status: vec![200],
-                json: [("/status".to_owned(), json!(1)), ("/info".to_owned(), json!("pong"))].into(),
+                json: Arc::new([("/status".to_owned(), json!(1)), ("/info".to_owned(), json!("pong"))].into()),
             },
             connection: ConnectionMode::Fresh,
             transport: Transport::default(),
