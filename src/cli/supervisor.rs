@@ -26,7 +26,7 @@ const PANICKED: &str = "reading the configuration failed; this is a bug of the e
 /// Where the configuration comes from.
 pub(super) type Source = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
 
-type TargetJob = Job<HttpWire, TargetObserver>;
+type TargetJob = Job<Box<HttpWire>, TargetObserver>;
 
 /// Owns everything that a configuration brings into being.
 pub(super) struct Supervisor {
@@ -217,7 +217,7 @@ impl InForce {
     }
 }
 
-fn job(target: Arc<Target>, wire: HttpWire, shown: &Shown, metrics: &Arc<Metrics>) -> TargetJob {
+fn job(target: Arc<Target>, wire: Box<HttpWire>, shown: &Shown, metrics: &Arc<Metrics>) -> TargetJob {
     let numbers = shown.target(&target.name).expect("all targets of a configuration are shown");
     let observer = TargetObserver::new(Arc::clone(&target), Arc::clone(metrics), numbers);
     Job { target, wire, observer, random: fastrand::Rng::new() }

@@ -7,15 +7,18 @@ use crate::model::target::Target;
 
 use super::grouped::Grouped;
 
-/// One for each of `targets`, in their order.
+/// One for each of `targets`, in their order. Boxed, as those of thousands of targets go from list to list.
 ///
 /// # Errors
 /// When keys, certificates or proxies are of no use: a line for each problem.
-pub(super) fn wires(targets: Vec<Arc<Target>>, pool: &mut ClientPool) -> Result<Vec<(Arc<Target>, HttpWire)>, String> {
+pub(super) fn wires(
+    targets: Vec<Arc<Target>>,
+    pool: &mut ClientPool,
+) -> Result<Vec<(Arc<Target>, Box<HttpWire>)>, String> {
     let (mut made, mut problems) = (Vec::with_capacity(targets.len()), Grouped::default());
     for target in targets {
         match HttpWire::new(Arc::clone(&target), pool) {
-            Ok(wire) => made.push((target, wire)),
+            Ok(wire) => made.push((target, Box::new(wire))),
             Err(problem) => problems.add(&target.name, problem.to_string()),
         }
     }

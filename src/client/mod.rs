@@ -53,6 +53,24 @@ pub trait Wire: Send + Sync {
     fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> impl Future<Output = CheckExchange> + Send;
 }
 
+impl<W: Wire> Wire for Box<W> {
+    fn secret(&self, bound: Duration) -> impl Future<Output = Option<Fingerprint>> + Send {
+        (**self).secret(bound)
+    }
+
+    fn request_token(&self, bound: Duration) -> impl Future<Output = TokenExchange> + Send {
+        (**self).request_token(bound)
+    }
+
+    fn ping(&self, token: &AccessToken, bound: Duration) -> impl Future<Output = PingExchange> + Send {
+        (**self).ping(token, bound)
+    }
+
+    fn check(&self, credential: CheckCredential<'_>, bound: Duration) -> impl Future<Output = CheckExchange> + Send {
+        (**self).check(credential, bound)
+    }
+}
+
 /// What a check shows to the API instead of a live token.
 #[derive(Clone, Copy, Debug)]
 pub enum CheckCredential<'a> {
