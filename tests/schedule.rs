@@ -180,6 +180,8 @@ async fn another_client_begins_without_the_token_of_the_one_before() {
         (with(|target| target.token.endpoint = "https://other.example/oauth/token".parse().unwrap()), 2),
         (with(|target| target.token.params = [("audience".to_owned(), Secret::new("other".to_owned()))].into()), 2),
         (with(|target| target.token.authentication = ClientAuthentication::Tls), 2),
+        (with(|target| target.token.expected_scopes = vec!["other".to_owned()]), 2),
+        (with(|target| target.token.transport.ca_file = Some("other.pem".into())), 2),
         (with(|target| target.ping.endpoint = "https://other.example/ping".parse().unwrap()), 2),
         (with(|target| target.token.policy.refresh_margin = Some(seconds(60))), 1),
         (with(|target| target.ping.expect.json = Arc::default()), 1),
