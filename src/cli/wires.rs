@@ -7,14 +7,14 @@ use crate::model::target::Target;
 
 use super::grouped::Grouped;
 
-/// One for each of `targets`, in their order. Boxed, as those of thousands of targets go from list to list.
+/// A target with what sends its requests. Boxed, as those of thousands of targets go from list to list.
+pub(super) type Wired = (Arc<Target>, Box<HttpWire>);
+
+/// One for each of `targets`, in their order.
 ///
 /// # Errors
 /// When keys, certificates or proxies are of no use: a line for each problem.
-pub(super) fn wires(
-    targets: Vec<Arc<Target>>,
-    pool: &mut ClientPool,
-) -> Result<Vec<(Arc<Target>, Box<HttpWire>)>, String> {
+pub(super) fn wires(targets: Vec<Arc<Target>>, pool: &mut ClientPool) -> Result<Vec<Wired>, String> {
     let (mut made, mut problems) = (Vec::with_capacity(targets.len()), Grouped::default());
     for target in targets {
         match HttpWire::new(Arc::clone(&target), pool) {
