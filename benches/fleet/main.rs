@@ -45,6 +45,9 @@ struct Options {
     /// As many cycles as a history holds, for the largest number of targets alone. It takes more than half an hour.
     #[arg(long, conflicts_with = "quick")]
     long: bool,
+    /// The interval at which the histories of the largest number of targets are filled.
+    #[arg(long, default_value = "3s", value_parser = humantime::parse_duration)]
+    filled_at: Duration,
     /// Two cycles, and nothing said of full histories.
     #[arg(long)]
     quick: bool,
@@ -71,10 +74,11 @@ impl Options {
         self.targets.iter().map(|&targets| Life { targets, interval: self.interval, cycles: self.cycles })
     }
 
-    /// The life from which it is told what full histories take.
+    /// The largest number of targets once more, until their histories are full: at a shorter interval, since a history
+    /// holds cycles, however far they are apart.
     fn with_full_histories(&self) -> Option<Life> {
-        let life = Life { targets: 1_000, interval: Duration::from_secs(1), cycles: HISTORY };
-        (!self.long && !self.quick).then_some(life)
+        let targets = self.targets.iter().copied().max().filter(|_| !self.long && !self.quick)?;
+        Some(Life { targets, interval: self.filled_at, cycles: HISTORY })
     }
 }
 
@@ -98,12 +102,12 @@ async fn measure(options: &Options, serving: &Handle) -> Table {
     for life in options.lives() {
         lives.push(life.live(serving).await);
     }
-    let history = match options.with_full_histories() {
-        Some(life) => Some(life.live(serving).await.steady.growth() / life.targets as f64),
+    let filled = match options.with_full_histories() {
+        Some(life) => Some(life.live(serving).await),
         None => None,
     };
     let program = std::fs::metadata(program()).unwrap().len();
-    Table { lives, history, blackbox: blackbox::memory().await, program }
+    Table { lives, filled, blackbox: blackbox::memory().await, program }
 }
 
 fn program() -> &'static Path {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::HISTORY;
 use crate::common::{Bounds, Memory};
 use crate::life::Seen;
 use crate::scrape::Scrapes;
@@ -13,8 +12,8 @@ const BOUNDED_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(crate) struct Table {
     pub(crate) lives: Vec<Seen>,
-    /// Bytes that one full history takes, if that was measured.
-    pub(crate) history: Option<f64>,
+    /// The life in which histories became full, if there was one.
+    pub(crate) filled: Option<Seen>,
     pub(crate) blackbox: Memory,
     /// Bytes of the program.
     pub(crate) program: u64,
@@ -77,9 +76,11 @@ impl Table {
         bound(10.0, " ms", "start lag, p99", seen.steady.lags.quantile(0.99));
         bound(10.0, " ms", "start lag while scraped, worst", seen.plain.lags.at_most());
         bound(10.0, " ms", "start lag while scraped with gzip, worst", seen.gzip.lags.at_most());
-        let histories = self.history.unwrap_or_default() * seen.life.targets as f64;
-        let resident = if self.history.is_some() { "resident, and full histories" } else { "resident at the end" };
-        bound(200.0, " MB", resident, (seen.steady.memory_after.now + histories) / 1e6);
+        let (what, resident) = match &self.filled {
+            Some(filled) => ("resident, full histories", filled.steady.memory_after),
+            None => ("resident at the end", seen.steady.memory_after),
+        };
+        bound(200.0, " MB", what, resident.now / 1e6);
         bound(250.0, " ms", "`/metrics`, median", seen.plain.milliseconds.median);
         bound(1000.0, " ms", "start to ready", milliseconds(seen.ready_after));
         bound(1000.0, " ms", "reload, nothing changed", milliseconds(seen.reload_of_nothing));
@@ -98,11 +99,28 @@ impl fmt::Display for Table {
         }
         let Memory { now, peak } = self.blackbox;
         writeln!(f, "\nThe program has {} MB on disk.", megabytes(self.program as f64))?;
-        if let Some(history) = self.history {
-            writeln!(f, "A full history takes {:.1} kB, by {HISTORY} cycles of 1,000 targets at 1 s.", history / 1e3)?;
+        if let Some(filled) = &self.filled {
+            write_filled(f, filled)?;
         }
         writeln!(f, "blackbox_exporter: {} MB resident, {} MB at its peak.", megabytes(now), megabytes(peak))
     }
+}
+
+fn write_filled(f: &mut fmt::Formatter<'_>, filled: &Seen) -> fmt::Result {
+    let Seen { life, steady, memory_after_reloads, .. } = filled;
+    writeln!(
+        f,
+        "Full histories, by {} cycles of {} targets at {:?} ({} skipped): {:.1} kB each; {} MB resident, {} MB at the \
+         peak before reloads, {} MB at the peak over reloads.",
+        steady.pings,
+        life.targets,
+        life.interval,
+        filled.skipped,
+        steady.growth() / life.targets as f64 / 1e3,
+        megabytes(steady.memory_after.now),
+        megabytes(steady.memory_after.peak),
+        megabytes(memory_after_reloads.peak),
+    )
 }
 
 fn scraped(scrapes: &Scrapes) -> String {
