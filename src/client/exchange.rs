@@ -57,17 +57,15 @@ pub(super) async fn exchange(
     let mut head = Head::default();
     let sending = send(channel, request, &timeline, &mut head, started.wall);
     let outcome = tokio::time::timeout(bound, Arc::clone(&timeline).record(sending)).await;
+    let mut marks = timeline.marks();
     let result = match outcome {
         Ok(Ok(answer)) => Ok(answer),
         // Only a proxy answers so (RFC 9110 §15.5.8), and some reset the connection before the end of their page.
         _ if head.status == Some(407) => Err(Reason::Proxy),
-        Ok(Err(error)) => Err(classify(&*error, timeline.marks().stage(), channel.path)),
-        Err(_elapsed) => Err(timed_out(timeline.marks().stage(), channel.path)),
+        Ok(Err(error)) => Err(classify(&*error, marks.stage(), channel.path)),
+        Err(_elapsed) => Err(timed_out(marks.stage(), channel.path)),
     };
-    if result.is_err() {
-        timeline.break_off();
-    }
-    let marks = timeline.marks();
+    let broke_off_in = result.is_err().then(|| marks.break_off());
     let trace = Trace {
         started,
         duration: marks.duration(),
@@ -76,7 +74,7 @@ pub(super) async fn exchange(
         http_version: head.http_version,
         connections_opened: marks.connections_opened,
         phases: marks.phases(),
-        broke_off_in: result.is_err().then(|| marks.phase()),
+        broke_off_in,
         peer: marks.peer.or(head.peer),
         clock_skew: head.clock_skew,
         server_chain: marks.server_chain,

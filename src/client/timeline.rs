@@ -151,11 +151,6 @@ impl Timeline {
         self.mark(|marks, now| marks.ended = Some(now));
     }
 
-    /// The request has failed: the phase that is under way ends here.
-    pub(super) fn break_off(&self) {
-        self.mark(|marks, now| marks.broke_off = Some(now));
-    }
-
     /// As they are now.
     pub(super) fn marks(&self) -> Marks {
         *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
@@ -180,8 +175,9 @@ impl Marks {
         }
     }
 
-    /// The phase that is under way, or in which the request ended.
-    pub(super) fn phase(&self) -> Phase {
+    /// The request has failed: the phase that is under way ends here. Says which one that is.
+    pub(super) fn break_off(&mut self) -> Phase {
+        self.broke_off = Some(now());
         match self.stage() {
             Stage::Resolving => Phase::Resolve,
             Stage::Connecting => Phase::Connect,
