@@ -185,18 +185,15 @@ impl Resolver<'_> {
             RawSecret::Inline(secret) => Some(SecretSource::Inline(secret)),
             RawSecret::Variable(name) => {
                 let value = (self.environment)(&name);
-                match value.as_deref().map_or(Some(""), OsStr::to_str).map(scalars::inline_secret) {
-                    Some(Some(secret)) => return Some(SecretSource::Inline(secret)),
-                    // The name stays unsaid: it may be the secret itself, put under the wrong key.
-                    Some(None) => {
-                        let what = "names an environment variable that is not set or empty; set it, or name another";
-                        self.refuse(setting.given()?.origin, variable, what);
-                    }
-                    None => {
-                        let what = "names an environment variable that is set, but not to UTF-8 text; set it to that";
-                        self.refuse(setting.given()?.origin, variable, what);
-                    }
-                }
+                // The name stays unsaid: it may be the secret itself, put under the wrong key.
+                let what = match value.as_deref().map_or(Some(""), OsStr::to_str) {
+                    Some(text) => match scalars::inline_secret(text) {
+                        Some(secret) => return Some(SecretSource::Inline(secret)),
+                        None => "names an environment variable that is not set or empty; set it, or name another",
+                    },
+                    None => "names an environment variable that is set, but not to UTF-8 text; set it to that",
+                };
+                self.refuse(setting.given()?.origin, variable, what);
                 None
             }
         }
