@@ -15,6 +15,14 @@ const HOLD_TIMERS: &str = "
     window.setTimeout = (action, delay) => { window.planned = { action, delay }; return 1; };
     window.clearTimeout = () => { window.planned = null; };";
 
+/// The page at `url`, which asks for nothing by itself.
+async fn open_held(url: &str) -> Browser {
+    let browser = Browser::start().await;
+    browser.run_first(HOLD_TIMERS).await;
+    browser.open(url).await;
+    browser
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_comes_and_goes_while_focus_text_and_place_stay() {
     let names: Vec<_> = ('a'..='p').map(String::from).chain(["a-troubled".to_owned()]).collect();
@@ -45,9 +53,7 @@ async fn fault_comes_and_goes_while_focus_text_and_place_stay() {
 async fn focus_follows_a_target_that_moves_and_opened_details_stay_open() {
     let labels = "{ a: '1', b: '2', c: '3', d: '4', e: '5', f: '6' }";
     let stage = Stage::set_with(&["healthy", "a-troubled"], labels, &[]).await;
-    let browser = Browser::start().await;
-    browser.run_first(HOLD_TIMERS).await;
-    browser.open(&stage.url("/")).await;
+    let browser = open_held(&stage.url("/")).await;
     refresh_until(&browser, "All 2 targets work").await;
     browser.click("tr[data-key=healthy] summary").await;
     browser.eval("document.querySelector('[data-key=a-troubled] a').focus()").await;
@@ -65,9 +71,7 @@ async fn focus_follows_a_target_that_moves_and_opened_details_stay_open() {
 #[tokio::test(flavor = "multi_thread")]
 async fn exporter_that_answers_no_more_is_said_until_it_answers_again() {
     let mut stage = Stage::set(&["acme"], &[]).await;
-    let browser = Browser::start().await;
-    browser.run_first(HOLD_TIMERS).await;
-    browser.open(&stage.url("/")).await;
+    let browser = open_held(&stage.url("/")).await;
     refresh_until(&browser, "acme works").await;
     stage.stop().await;
     refresh_until(&browser, "No answer since ").await;
@@ -84,9 +88,7 @@ async fn exporter_that_answers_no_more_is_said_until_it_answers_again() {
 async fn answer_that_is_no_page_is_said_with_its_status() {
     for (status, shown) in [(StatusCode::UNAUTHORIZED, "401"), (StatusCode::SERVICE_UNAVAILABLE, "503")] {
         let stage = Stage::set(&["acme"], &[]).await;
-        let browser = Browser::start().await;
-        browser.run_first(HOLD_TIMERS).await;
-        browser.open(&stage.url("/")).await;
+        let browser = open_held(&stage.url("/")).await;
         refresh_until(&browser, "acme works").await;
         stage.stop().await;
         refresh_until(&browser, "No answer since ").await;
@@ -103,9 +105,7 @@ async fn answer_that_is_no_page_is_said_with_its_status() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_asked_while_nobody_looks() {
     let shown = Shown::start(None, &many(3)).await;
-    let browser = Browser::start().await;
-    browser.run_first(HOLD_TIMERS).await;
-    browser.open(&shown.url("/")).await;
+    let browser = open_held(&shown.url("/")).await;
     let planned = "return window.planned && window.planned.delay";
     assert_eq!(browser.eval(planned).await, 5000);
     let turn = |hidden: bool| {
