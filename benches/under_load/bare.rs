@@ -14,7 +14,8 @@ const PACE: Duration = Duration::from_millis(20);
 /// durations, in their order.
 pub(crate) fn start(address: SocketAddr, number: usize, length: Duration) -> JoinHandle<Vec<Duration>> {
     let request = format!(
-        "GET /{number} HTTP/1.1\r\naccept: application/json\r\nauthorization: Bearer 2YotnFZFEjr1zCsicMWpAA\r\nhost: {address}\r\n\r\n"
+        "GET /{number} HTTP/1.1\r\naccept: application/json\r\nauthorization: Bearer 2YotnFZFEjr1zCsicMWpAA\r\n\
+         host: {address}\r\n\r\n"
     );
     let count = (length.as_secs_f64() / PACE.as_secs_f64()) as u32;
     let ping = move |_| {

@@ -40,8 +40,8 @@ pub enum LogError {
     Twice(#[from] SetGlobalDefaultError),
 }
 
-/// Sends this process's events and panics to standard error, by a thread of their own. Those that are logged when what is returned
-/// is dropped are written before the drop returns.
+/// Sends this process's events and panics to standard error, by a thread of their own. Those that are logged when what is
+/// returned is dropped are written before the drop returns.
 ///
 /// # Errors
 /// When that was done before, or when no thread can be started.
